@@ -1,0 +1,87 @@
+# Shared by the scripts in deploy/: sourced, not run.
+# shellcheck shell=bash
+
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+BUILD=${NJ_BUILD:-$ROOT/build}
+STEP="start"
+
+say() { printf '\n== %s\n' "$*" >&2; }
+
+# Names the step that failed: a bare "exit 1" in a log helps nobody.
+on_error() {
+	local status=$?
+	printf '\n%s: FAILED while: %s (exit %d)\n' "$(basename "$0")" "$STEP" "$status" >&2
+	exit "$status"
+}
+trap on_error ERR
+set -E
+
+step() {
+	STEP=$*
+	say "$STEP"
+}
+
+as_root() {
+	if [ "$(id -u)" -eq 0 ]; then
+		"$@"
+	elif command -v sudo >/dev/null; then
+		sudo "$@"
+	else
+		printf '%s needs root to run: %s\nRun it as root, or install sudo.\n' "$(basename "$0")" "$*" >&2
+		return 1
+	fi
+}
+
+installed() { [ "$(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null)" = installed ]; }
+known() { apt-cache show --no-all-versions "$1" 2>/dev/null | grep -q '^Package:'; }
+
+# The first of "a|b|c" that is installed, or else known to apt.
+choose() {
+	local name
+	for name in ${1//|/ }; do installed "$name" && { printf '%s\n' "$name"; return; }; done
+	for name in ${1//|/ }; do known "$name" && { printf '%s\n' "$name"; return; }; done
+	return 1
+}
+
+missing_from() {
+	local line name
+	while read -r line; do
+		case $line in '' | '#'*) continue ;; esac
+		if name=$(choose "$line"); then
+			installed "$name" || printf '%s\n' "$name"
+		else
+			printf '?%s\n' "$line"
+		fi
+	done <"$1"
+}
+
+# install_packages FILE... : what the files list and the machine lacks. "optional:FILE" may leave unknown names out, loudly.
+install_packages() {
+	if ! command -v apt-get >/dev/null; then
+		printf 'These scripts install packages with apt (Debian 12 or 13); apt-get was not found.\n' >&2
+		return 1
+	fi
+	local list optional wanted
+	for list in "$@"; do
+		optional=${list%%:*}
+		wanted=$(missing_from "${list#optional:}")
+		[ -n "$wanted" ] || continue
+		case $wanted in *'?'*) as_root apt-get update -qq && wanted=$(missing_from "${list#optional:}") ;; esac
+		if [[ $wanted == *'?'* ]]; then
+			printf 'not known to apt: %s\n' "$(grep '^?' <<<"$wanted" | tr -d '?' | tr '\n' ' ')" >&2
+			[ "$optional" = optional ] || return 1
+			wanted=$(grep -v '^?' <<<"$wanted" || true)
+		fi
+		[ -n "$wanted" ] || continue
+		say "installing: $(tr '\n' ' ' <<<"$wanted")"
+		# shellcheck disable=SC2086
+		as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $wanted </dev/null >&2
+	done
+}
+
+build() {
+	local folder=$1
+	shift
+	cmake -S "$ROOT" -B "$folder" -G Ninja "$@" >&2
+	cmake --build "$folder" >&2
+}
