@@ -1,3 +1,4 @@
+/* The words of the error codes, and messages that name the place. */
 #include "common/error.h"
 
 #include <stdarg.h>
