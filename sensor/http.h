@@ -1,0 +1,33 @@
+/* Clear-text HTTP/1.x: request line with Host and User-Agent, and the status of an answer. Values are printable ASCII ('?' for the rest),
+ * cut at their bounds. Pure; reads at most NJ_HTTP_HEAD_BYTES_MAX bytes, once. */
+#ifndef NJ_SENSOR_HTTP_H
+#define NJ_SENSOR_HTTP_H
+
+#include "sensor/parse.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define NJ_HTTP_METHOD_MAX     24 /* all with the NUL */
+#define NJ_HTTP_PATH_MAX       256
+#define NJ_HTTP_HOST_MAX       256
+#define NJ_HTTP_AGENT_MAX      128
+#define NJ_HTTP_HEAD_BYTES_MAX 16384 /* a head that has not ended by here counts as complete */
+
+struct nj_http_request {
+	char method[NJ_HTTP_METHOD_MAX];    /* empty until the request line was complete */
+	char path[NJ_HTTP_PATH_MAX];        /* the request target as sent */
+	char host[NJ_HTTP_HOST_MAX];        /* as sent, a port included */
+	char user_agent[NJ_HTTP_AGENT_MAX];
+	uint16_t path_bytes;                /* length on the wire, may exceed what is kept */
+	uint8_t version_minor;              /* HTTP/1.x */
+	uint16_t head_bytes;                /* request line and headers with the empty line */
+};
+
+/* From the first byte of a request. After MORE, what stands on complete lines is already set. */
+enum nj_parse nj_http_request(const uint8_t *data, size_t size, struct nj_http_request *ret_request);
+
+/* From the first byte of an answer: its status code, 100..599 (999 at most). */
+enum nj_parse nj_http_status(const uint8_t *data, size_t size, uint16_t *ret_status);
+
+#endif
