@@ -34,12 +34,16 @@ struct nj_packet {
 	uint8_t icmp_type, icmp_code;
 	uint8_t arp_operation;       /* 1 request, 2 reply */
 	uint8_t encapsulations;      /* how many headers were peeled before the innermost IP */
-	uint32_t wire_bytes;         /* of the whole frame */
+	uint32_t wire_bytes;         /* of the whole frame, or of all the frames it took */
 	uint32_t payload_wire_bytes; /* above the transport header, by the IP length: what was sent, captured or not */
 	uint32_t payload_bytes;      /* of it, how much is here */
 	const uint8_t *payload;      /* borrowed; NULL when payload_bytes is 0 */
 	const uint8_t *ip;           /* innermost IP header, borrowed, for nDPI; NULL for ARP */
 	uint32_t ip_bytes;           /* captured from there on */
+	uint32_t frames;             /* that this packet is made of: 1, or the fragments of a datagram */
+	uint32_t fragment_id;        /* these three only for NJ_DROP_FRAGMENT (sensor/decode.h) */
+	uint16_t fragment_offset;    /* in bytes */
+	uint8_t fragment_more;
 };
 
 #endif
