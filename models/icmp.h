@@ -1,0 +1,27 @@
+/* Does echo traffic carry data? A closed-form score of one (agent, peer) over some minutes: ln(1 + bytes/512) + 2
+ * mismatch + H/4. A ping of 56-byte payloads for five minutes scores below 4; an ICMP tunnel moving 100 kB scores
+ * above 7. Pure. */
+#ifndef NJ_MODELS_ICMP_H
+#define NJ_MODELS_ICMP_H
+
+#include <stdint.h>
+
+struct nj_icmp_echo {
+	uint64_t packets;       /* echo requests and replies sent */
+	uint64_t payload_bytes; /* of them */
+	uint64_t large;         /* of them with more than 64 bytes of payload */
+	uint64_t mismatched;    /* replies whose payload is not the request's */
+	uint64_t unsolicited;   /* replies without a request */
+	uint64_t entropy_mbit;  /* entropy per payload byte, 1/1000 bit, summed over the large ones */
+};
+
+struct nj_icmp_score {
+	double score;
+	double volume, mismatch, entropy; /* the three terms, for the explanation */
+};
+
+/* Counts that contradict each other (more mismatches than packets) are clamped, not trusted. Only payload beyond what
+ * large packets carry counts as volume; see icmp.c. */
+struct nj_icmp_score nj_icmp_judge(const struct nj_icmp_echo *echo);
+
+#endif
