@@ -15,7 +15,7 @@
 #define NJ_TLS_EXTENSIONS_MAX  128
 #define NJ_TLS_SIGALGS_MAX     128
 #define NJ_TLS_NAME_MAX        256 /* with the NUL */
-#define NJ_TLS_ALPN_MAX        32  /* with the NUL */
+#define NJ_TLS_ALPN_MAX        256 /* with the NUL; no name is longer */
 
 /* Lists are as offered, in order, GREASE included. *_n counts what was offered, exactly; only the first *_MAX are kept. Valid only after
  * NJ_PARSE_DONE. 2 kB: one per thread as scratch, never one per flow. */
