@@ -1,0 +1,25 @@
+/* What is known about a run beside its findings: what was read, how it went, what came out where. Filled by the verb, read by summary and report. */
+#ifndef NJ_CLI_FACTS_H
+#define NJ_CLI_FACTS_H
+
+#include "aggregator/aggregator.h"
+#include "common/batch.h"
+
+#include <stdint.h>
+
+struct nj_facts {
+	const char *source;   /* what was read, as the operands of a shell command; "FILE..." when too long or not to be had again */
+	uint32_t inputs_n, inputs_failed;
+	uint64_t first_ns, last_ns; /* of the packets */
+	struct nj_sensor_account account; /* over the whole run */
+	uint64_t filtered;    /* packets the --bpf filter left out */
+	uint64_t clock_jumps; /* frames whose absurd time was put right */
+	struct nj_aggregator_counts counts;
+	uint32_t window_ms;
+	double budget;        /* alerts a day */
+	const char *baseline; /* path, or NULL for the shipped prior */
+	const char *report, *extract, *store; /* paths written, or NULL */
+	bool interrupted;
+};
+
+#endif
