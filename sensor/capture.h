@@ -4,7 +4,7 @@
  * Inputs are files, folders (searched through, sorted by name) and "-" for standard input. Formats are told by their first bytes, never by name: pcap of
  * micro- and nanoseconds in both byte orders, pcapng with any mixture of interfaces and sections, each plain, gzip or zstd. What was readable before damage is
  * delivered; the damage is told per input. At most NJ_CAPTURE_OPEN_MAX files are open at once and a file is opened when the stream has reached its first frame,
- * so thousands of files are no matter. Memory: about 0.4 MB a file being read (plus the decompressor's window), 100 B a file waiting.
+ * so thousands of files are no matter. Memory: 130 KB a file being read (compressed: 200 KB and the decompressor's window), 300 B a file waiting.
  *
  * Clock: t_ns never goes back over the whole stream; a frame older than its predecessor gets the predecessor's time (clock_clamps). One frame alone that lies more than
  * NJ_CAPTURE_JUMP_NS ahead of both its neighbours in its file, or has no representable time, would drag all later frames with it: it gets the

@@ -7,7 +7,7 @@
  * datagram says (RFC 5722 forbids it for IPv6). A datagram of more than NJ_FRAGMENT_PIECES_MAX pieces is dropped (fragment_limit).
  * Only captured bytes can be put together: with a short snapshot length the packet has the bytes up to the first hole, and its full wire length.
  *
- * Memory: datagrams_max * 112 B + blocks_max * 2 KiB + table + 64 KiB of output; nj_fragment_memory_bytes() is exact. Cost: one copy in, one copy out,
+ * Memory: datagrams_max * 96 B + blocks_max * 2 KiB + a bucket of 4 B per datagram + 64 KiB of output; nj_fragment_memory_bytes() is exact. Cost: one copy in, one copy out,
  * and a walk over the pieces of the datagram only when they come out of order. */
 #ifndef NJ_SENSOR_FRAGMENT_H
 #define NJ_SENSOR_FRAGMENT_H
