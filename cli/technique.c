@@ -1,0 +1,49 @@
+/* What technique ids stand for, for people who do not know them by heart. Names are those of MITRE ATT&CK and ATLAS; only what the detectors can say is here. */
+#include "cli/report.h"
+
+#include <string.h>
+
+static const struct {
+	const char *id, *words;
+} techniques[] = {
+	{"T1018", "Remote System Discovery"},
+	{"T1020", "Automated Exfiltration"},
+	{"T1029", "Scheduled Transfer"},
+	{"T1030", "Data Transfer Size Limits"},
+	{"T1041", "Exfiltration Over C2 Channel"},
+	{"T1046", "Network Service Discovery"},
+	{"T1048", "Exfiltration Over Alternative Protocol"},
+	{"T1048.001", "Exfiltration Over Symmetric Encrypted Non-C2 Protocol"},
+	{"T1048.002", "Exfiltration Over Asymmetric Encrypted Non-C2 Protocol"},
+	{"T1048.003", "Exfiltration Over Unencrypted Non-C2 Protocol"},
+	{"T1071", "Application Layer Protocol"},
+	{"T1071.001", "Web Protocols"},
+	{"T1071.004", "DNS"},
+	{"T1095", "Non-Application Layer Protocol"},
+	{"T1102.002", "Bidirectional Communication over a Web Service"},
+	{"T1110", "Brute Force"},
+	{"T1135", "Network Share Discovery"},
+	{"T1552.005", "Cloud Instance Metadata API"},
+	{"T1567", "Exfiltration Over Web Service"},
+	{"T1567.002", "Exfiltration to Cloud Storage"},
+	{"T1571", "Non-Standard Port"},
+	{"T1572", "Protocol Tunneling"},
+	{"T1573", "Encrypted Channel"},
+	{"T1595", "Active Scanning"},
+	{"T1595.001", "Scanning IP Blocks"},
+	{"T1595.002", "Vulnerability Scanning"},
+	{"T1613", "Container and Resource Discovery"},
+	{"AML.T0006", "Active Scanning"},
+	{"AML.T0024", "Exfiltration via AI Inference API"},
+	{"AML.T0025", "Exfiltration via Cyber Means"},
+	{"AML.T0072", "Reverse Shell"},
+};
+
+const char *nj_technique_words(const char *id)
+{
+	for (size_t i = 0; i < sizeof techniques / sizeof techniques[0]; i++) {
+		if (strcmp(techniques[i].id, id) == 0)
+			return techniques[i].words;
+	}
+	return "";
+}

@@ -1,0 +1,12 @@
+# cmake -DOUT=FILE.c -DNAMES=a;b -DFILES=x;y -P embed.cmake: each file as a NUL-terminated array of bytes, so that the program needs no files beside it.
+set(text "/* Made by cmake/embed.cmake; not to be kept. */\n")
+list(LENGTH NAMES count)
+math(EXPR last "${count} - 1")
+foreach(i RANGE ${last})
+  list(GET NAMES ${i} name)
+  list(GET FILES ${i} file)
+  file(READ ${file} hex HEX)
+  string(REGEX REPLACE "([0-9a-f][0-9a-f])" "'\\\\x\\1'," bytes "${hex}")
+  string(APPEND text "extern const char ${name}[];\nconst char ${name}[] = {${bytes}0};\n")
+endforeach()
+file(WRITE ${OUT} "${text}")
