@@ -19,7 +19,7 @@ struct nj_beacon {
 	uint64_t start_ns;            /* when the last session began */
 	uint64_t pending_bytes;       /* of the last session, not yet in the ring */
 	uint16_t gap[NJ_BEACON_RING]; /* 2048 log2(milliseconds) between session starts, ring */
-	uint8_t size[NJ_BEACON_RING]; /* 8 log2(bytes + 1) of the session that *began* the gap, ring */
+	uint8_t size[NJ_BEACON_RING]; /* 8 log2(bytes + 1) of the session before the gap, ring */
 	uint8_t head;                 /* next to write */
 	uint8_t n;                    /* in use */
 	uint8_t reserved[6];

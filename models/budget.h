@@ -6,7 +6,7 @@
  * to be real attacks are taken out of both counts (nj_budget_confirm), or an attack would buy itself silence. Until a
  * day has been seen the threshold is lg(tests a day / N).
  *
- * One per aggregator, 14.5 kB + 24 bytes a declustering slot in the caller's memory; pointer-free, save as bytes. */
+ * One per aggregator, 28.8 kB + 32 bytes a declustering slot in the caller's memory; pointer-free, save as bytes. */
 #ifndef NJ_MODELS_BUDGET_H
 #define NJ_MODELS_BUDGET_H
 
@@ -37,12 +37,13 @@ struct nj_budget {
 	uint64_t day;                                     /* present day, since the epoch, UTC */
 	uint32_t alerts_today;                            /* unconfirmed */
 	uint32_t evicted;                                 /* runs cut short because their set was full */
-	uint16_t peaks[NJ_BUDGET_DAYS][NJ_BUDGET_LEVELS]; /* by day modulo 14, saturating */
+	uint32_t peaks[NJ_BUDGET_DAYS][NJ_BUDGET_LEVELS]; /* by day modulo 14, saturating */
 };
 
 struct nj_budget_run {
 	uint64_t key; /* agent hash, 0: unused (a hash of 0 is kept as 1) */
-	uint64_t last_ns;
+	uint64_t last_ns; /* latest score of the run */
+	uint64_t day;     /* in which it was counted */
 	double peak;
 };
 

@@ -34,6 +34,8 @@ struct nj_tail {
 	double excess[NJ_TAIL_EXCESSES];     /* scores at or above the threshold of their time, ring */
 	uint32_t head, n;                    /* of excess */
 	uint32_t unfitted;                   /* excesses since the last fit */
+	uint32_t fitted_n;                   /* excesses behind gpd */
+	uint32_t bucket;                     /* of threshold; NJ_DDSKETCH_BUCKETS while nothing is fitted */
 	uint32_t reserved;
 };
 
