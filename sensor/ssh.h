@@ -12,7 +12,7 @@
 
 #define NJ_SSH_SOFTWARE_MAX       256   /* with the NUL */
 #define NJ_HASSH_TEXT_MAX         33    /* with the NUL */
-#define NJ_SSH_LINES_BYTES_MAX    4096  /* text a server may send before its identification */
+#define NJ_SSH_LINES_BYTES_MAX    4096  /* identification and the lines a server may send before it */
 #define NJ_SSH_PACKET_BYTES_MAX   35000 /* RFC 4253 6.1 */
 
 struct nj_ssh {
@@ -21,7 +21,8 @@ struct nj_ssh {
 	char hassh[NJ_HASSH_TEXT_MAX];      /* empty until the offer was read; protocol 1 has none */
 };
 
-/* The opening of one direction. After MORE, *software* and *version* are already set when the identification line was complete. */
+/* The opening of one direction. Whatever the verdict, *software* and *version* are set once the identification line was complete: an offer
+ * that is broken or never comes does not undo who introduced itself. */
 enum nj_parse nj_ssh_opening(const uint8_t *data, size_t size, bool from_client, struct nj_ssh *ret_ssh);
 
 #endif

@@ -2,7 +2,7 @@
  * header to header gives the true sizes of what the application wrote, however TCP cut it. From them the request counter makes
  * requests: a burst of client records, and the answer that follows it.
  *
- * 44 bytes of state a flow. Cost is a few instructions a packet: the bytes inside a record are never touched. Pure, one flow's state is
+ * 48 bytes of state a flow. Cost is a few instructions a packet: the bytes inside a record are never touched. Pure, one flow's state is
  * used by one thread at a time.
  *
  * Pieces come in stream order. After a hole whose length is known the tracker stays in step when the hole lies within one record;
@@ -18,8 +18,8 @@
 #define NJ_TLS_RECORD_BYTES_MAX 16640 /* 2^14 + 256, RFC 8446 5.2; TLS 1.2 may reach 2^14 + 2048 but does not */
 #define NJ_TLS_SEARCH_BYTES_MAX (256 * 1024) /* a search for a record gives up here: this stream is no TLS */
 #define NJ_TLS_BURST_GAP_MS     200   /* client records closer than this belong to one request */
-#define NJ_TLS_CONTROL_BYTES_MAX 42   /* client records up to this size are no request: HTTP/2 SETTINGS, WINDOW_UPDATE, PING (9 + 8 bytes,
-				       * and 17 to 24 of TLS); the shortest HTTP/1.1 request has 27 + 17 */
+#define NJ_TLS_CONTROL_BYTES_MAX 42   /* records up to this size neither begin a request nor an answer: HTTP/2 SETTINGS, WINDOW_UPDATE, PING
+				       * (up to 9 + 8 bytes, and 17 to 24 of TLS); the shortest HTTP/1.1 request has 27 + 17 */
 
 /* One direction. Zero is the state at the very start of a stream. */
 struct nj_tls_record {
@@ -27,6 +27,7 @@ struct nj_tls_record {
 	uint8_t head[4];     /* first bytes of a header cut by the end of a piece */
 	uint8_t head_n;
 	uint8_t state;       /* enum nj_tls_record_state */
+	uint8_t started;     /* 1: application data was seen, or the start of the stream was missed */
 };
 static_assert(sizeof(struct nj_tls_record) <= 16, "one per direction of each TLS flow");
 
@@ -35,7 +36,7 @@ enum nj_tls_record_state { NJ_TLS_IN_STEP = 0, NJ_TLS_SEARCHING, NJ_TLS_LOST };
 /* One request: from the first record of a burst to the last answer before the next burst. */
 struct nj_tls_request {
 	uint64_t start_ns;       /* first client record */
-	uint32_t burst_ms;       /* first to last client record */
+	uint32_t burst_us;       /* first to last client record */
 	uint32_t wait_ms;        /* last client record to first answer record; 0 without answer */
 	uint32_t request_bytes;  /* sizes of the client's records, encryption overhead included; saturates */
 	uint32_t response_bytes; /* same of the server's */
@@ -43,9 +44,9 @@ struct nj_tls_request {
 
 struct nj_tls_track {
 	struct nj_tls_record record[2];     /* [0] client to server, [1] server to client */
-	uint32_t burst_ms, wait_ms;         /* as above, of the request under way */
+	uint64_t start_ns;                  /* as above, of the request under way */
+	uint32_t burst_us, wait_ms;
 	uint32_t request_bytes, response_bytes; /* request_bytes 0: none under way */
-	uint64_t last_ns;                   /* last client record of it */
 };
 static_assert(sizeof(struct nj_tls_track) <= 48, "one per TLS flow");
 

@@ -1,0 +1,23 @@
+/* A request, or the first line of an answer. */
+#include "sensor/http.h"
+
+#include <assert.h>
+#include <string.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static struct nj_http_request request;
+	uint16_t status;
+	if (nj_http_request(data, size, &request) == NJ_PARSE_DONE) {
+		assert(request.method[0] != '\0');
+		assert(request.head_bytes <= size);
+		assert(strlen(request.path) <= request.path_bytes);
+	}
+	if (nj_http_status(data, size, &status) == NJ_PARSE_DONE) {
+		assert(status >= 100);
+		assert(status <= 999);
+	}
+	return 0;
+}
