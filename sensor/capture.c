@@ -55,6 +55,7 @@ struct nj_capture {
 	uint32_t *heap;    /* indices of files being read, by time of their next frame */
 	uint32_t heap_n;
 	bool top_taken;    /* the top's frame was handed out and is still borrowed */
+	bool stopped;      /* by nj_capture_stop() */
 	uint64_t clock_ns;
 	struct nj_capture_stats stats;
 	struct nj_input_pool pool;
@@ -516,7 +517,7 @@ static int next_of_files(struct nj_capture *c, struct nj_frame *ret)
 
 int nj_capture_next(struct nj_capture *capture, struct nj_frame *ret_frame)
 {
-	int result = capture->next(capture, ret_frame);
+	int result = capture->stopped ? 0 : capture->next(capture, ret_frame);
 	if (result <= 0)
 		return result;
 	if (ret_frame->t_ns < capture->clock_ns) {
@@ -526,6 +527,11 @@ int nj_capture_next(struct nj_capture *capture, struct nj_frame *ret_frame)
 	capture->clock_ns = ret_frame->t_ns;
 	capture->stats.frames++;
 	return 1;
+}
+
+void nj_capture_stop(struct nj_capture *capture)
+{
+	capture->stopped = true;
 }
 
 void nj_capture_stats(const struct nj_capture *capture, struct nj_capture_stats *ret_stats)

@@ -57,6 +57,9 @@ NJ_MUST_CHECK int nj_capture_open_files(const struct nj_capture_inputs *inputs, 
 /* 1: *ret_frame* is the next frame; 0: the end; negative: NJ_ERR_MEMORY. */
 NJ_MUST_CHECK int nj_capture_next(struct nj_capture *capture, struct nj_frame *ret_frame);
 
+/* The stream ends here: nj_capture_next() gives 0 from now on, as at the end of the last file. For an interrupted run that still wants its results. */
+void nj_capture_stop(struct nj_capture *capture);
+
 void nj_capture_stats(const struct nj_capture *capture, struct nj_capture_stats *ret_stats);
 
 /* index < inputs_n; final once nj_capture_next() has given 0. */
