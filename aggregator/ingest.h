@@ -1,0 +1,80 @@
+/* Where batches come in: the listening side of the link. Each sensor is greeted (version, feature table, hash key:
+ * agreed or refused with a reason), each batch decoded, put in order, written to the journal, acknowledged after the
+ * commit, and only then handed on. What was seen before is acknowledged again and dropped; what the sensor had to drop
+ * itself is counted as a gap; what comes out of order is asked for again. So for each sensor and boot: received + gaps
+ * = next sequence.
+ *
+ * The journal also remembers how far each sensor has come, in the same transaction: after a restart nj_ingest_replay()
+ * hands over again what is held, and a sensor goes on where the journal ends. One thread. Memory: one decoding arena
+ * (options.arena_bytes) plus the link's queues plus 200 bytes a sensor. */
+#ifndef NJ_AGGREGATOR_INGEST_H
+#define NJ_AGGREGATOR_INGEST_H
+
+#include "common/batch.h"
+#include "common/error.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct nj_ingest;
+struct nj_link_context;
+
+struct nj_ingest_options {
+	const char *listen;                   /* endpoint */
+	struct nj_link_context *link_context; /* *kept*; shared for inproc, or NULL: one of its own */
+	bool plain_tcp;                       /* see common/link.h */
+	const char *journal_path;             /* ":memory:" for replay */
+	uint64_t journal_bytes_max;           /* default 1 GiB */
+	uint32_t key_id;                      /* of the hash key this aggregator works with */
+	uint32_t credit;                      /* batches a sensor may have unacknowledged; default 32 */
+	uint32_t sensors_max; /* (sensor, boot) series known at once; default 4096; the longest silent gives way */
+	uint64_t arena_bytes; /* for decoded batches; default NJ_WIRE_ARENA_BYTES (common/wire.h) */
+};
+
+/* Called on the thread of nj_ingest_step() and nj_ingest_replay(). *batch* and all in it is *borrowed until* return.
+ * *position* is that of the journal: positions rise by one. A negative return ends the step with that error; the batch
+ * counts as received and comes again from nj_ingest_replay(). */
+struct nj_ingest_listener {
+	void *context;
+	int (*batch)(void *context, const struct nj_batch *batch, uint64_t position);
+};
+
+/* By law: frames that came = received + repeated + out_of_order + malformed + greetings + refused. */
+struct nj_ingest_counts {
+	uint64_t received; /* batches: journaled and handed on */
+	uint64_t received_bytes;
+	uint64_t repeated;        /* seen before: acknowledged, dropped */
+	uint64_t out_of_order;    /* came too early: asked for again */
+	uint64_t malformed;       /* not decodable: no effect */
+	uint64_t greetings;       /* HELLO accepted */
+	uint64_t refused;         /* HELLO or BATCH answered with REFUSE */
+	uint64_t gaps;            /* sequence numbers that no sensor will send any more */
+	uint64_t windows;         /* in the batches received */
+	uint64_t journal_dropped; /* entries the journal's bound pushed out before they were forgotten */
+};
+
+void nj_ingest_options_init(struct nj_ingest_options *options);
+uint64_t nj_ingest_memory_bytes(const struct nj_ingest_options *options);
+
+/* *keeps* the strings of *options* and *listener's* context. NJ_ERR_USAGE, _LINK, _DB ...: see common/link.h,
+ * common/journal.h. *returns owned*. */
+NJ_MUST_CHECK int nj_ingest_open(const struct nj_ingest_options *options, const struct nj_ingest_listener *listener,
+				 struct nj_message *message, struct nj_ingest **ret_ingest);
+void nj_ingest_close(struct nj_ingest **ingest);
+
+/* Hands over every journaled batch from *position* on, oldest first. For recovery, before the first step. Gives the
+ * position after the last one through *ret_next*. */
+NJ_MUST_CHECK int nj_ingest_replay(struct nj_ingest *ingest, uint64_t position, struct nj_message *message,
+				   uint64_t *ret_next);
+
+/* Waits up to timeout_ms for a frame and works through what is there, up to a bound. The number of batches handed on,
+ * or a negative error. */
+NJ_MUST_CHECK int nj_ingest_step(struct nj_ingest *ingest, int timeout_ms, struct nj_message *message);
+
+/* The journal may lose everything below *position*: a snapshot covers it, or nobody will ask again. */
+NJ_MUST_CHECK int nj_ingest_forget(struct nj_ingest *ingest, uint64_t position, struct nj_message *message);
+
+struct nj_ingest_counts nj_ingest_counts(const struct nj_ingest *ingest);
+const char *nj_ingest_endpoint(const struct nj_ingest *ingest); /* with the port chosen for "tcp://127.0.0.1:*" */
+
+#endif

@@ -1,0 +1,71 @@
+/* Windows into batches, batches into the journal, the journal to an aggregator. The shipper is a pipeline's window sink
+ * (sensor/pipeline.h): it encodes each window as it comes, closes a batch at its bounds or at a tick, commits it to the
+ * journal, sends as far as the aggregator's credit reaches, and forgets what was acknowledged. After a broken
+ * connection, a lost frame or a restarted aggregator it starts again from what the aggregator says it has. All calls
+ * come on one thread.
+ *
+ * Nothing vanishes uncounted: windows taken = shipped + spooled + dropped. Memory: one batch being built, one being
+ * sent, the journal's page cache (2 MB), the link's queue. */
+#ifndef NJ_SENSOR_SHIPPER_H
+#define NJ_SENSOR_SHIPPER_H
+
+#include "common/batch.h"
+#include "common/error.h"
+#include "sensor/pipeline.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct nj_shipper;
+struct nj_link_context;
+
+struct nj_shipper_options {
+	const char *sensor;                   /* name; letters, digits, '-', '_', '.' */
+	const char *tap_group;                /* NULL: the sensor's own name */
+	const char *aggregator;               /* endpoint */
+	struct nj_link_context *link_context; /* *kept*; shared for inproc, or NULL: one of its own */
+	bool plain_tcp;                       /* see common/link.h */
+	const char *journal_path;             /* ":memory:" where the input can be read again */
+	uint64_t journal_bytes_max;           /* default 256 MiB */
+	uint32_t key_id;
+	bool wait_when_full;   /* a full journal holds the caller up until the aggregator has caught up (files), instead
+				  of dropping the oldest (live) */
+	uint32_t commit_ticks; /* windows a transaction may span: 1 live; more where the input can be read again */
+	uint32_t silence_ms;   /* without an answer for so long, greet again; default 3000 */
+	uint32_t finish_ms;    /* how long finish waits without any progress; default 30000 */
+};
+
+struct nj_shipper_counts {
+	uint64_t windows_taken;                                 /* = shipped + spooled + dropped_* */
+	uint64_t windows_shipped;                               /* acknowledged */
+	uint64_t windows_spooled;                               /* in the journal, or in the batch being built */
+	uint64_t windows_dropped_full;                          /* pushed out of a full journal */
+	uint64_t windows_dropped_error;                         /* the journal could not be written */
+	uint64_t batches_shipped, batches_sent, batches_resent; /* sent counts resent ones too */
+	uint64_t bytes_sent;
+	uint64_t greetings, refusals;
+};
+
+void nj_shipper_options_init(struct nj_shipper_options *options);
+uint64_t nj_shipper_memory_bytes(const struct nj_shipper_options *options);
+
+/* *keeps* the strings of *options*. Needs no aggregator to be there. *returns owned*. */
+NJ_MUST_CHECK int nj_shipper_new(const struct nj_shipper_options *options, struct nj_message *message,
+				 struct nj_shipper **ret_shipper);
+void nj_shipper_free(struct nj_shipper **shipper);
+
+/* The sink to hand to the pipeline; its calls give NJ_ERR_VERSION when the aggregator refuses this sensor for good, see
+ * nj_shipper_message(). */
+struct nj_window_sink nj_shipper_sink(struct nj_shipper *shipper);
+
+/* Sends and takes answers for up to timeout_ms: called when there is nothing else to do. NJ_OK or an error. */
+NJ_MUST_CHECK int nj_shipper_pump(struct nj_shipper *shipper, int timeout_ms);
+
+/* Waits until all is acknowledged. NJ_ERR_AGAIN: no progress for finish_ms; what is spooled stays in the journal. */
+NJ_MUST_CHECK int nj_shipper_finish(struct nj_shipper *shipper);
+
+struct nj_shipper_counts nj_shipper_counts(const struct nj_shipper *shipper);
+const char *nj_shipper_message(
+	const struct nj_shipper *shipper); /* why the last call failed; *returns borrowed until* the next call */
+
+#endif
