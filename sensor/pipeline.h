@@ -23,9 +23,10 @@ struct nj_pipeline_options {
 
 struct nj_pipeline_totals {
 	struct nj_sensor_account account; /* summed over windows and workers */
-	uint64_t first_ns, last_ns;
+	uint64_t first_ns, last_ns; /* of the frames read */
 };
 
+/* *flow* (NULL: not wanted) is called as flows end; with several workers by their threads, one call at a time, in no particular order. */
 uint64_t nj_pipeline_memory_bytes(const struct nj_pipeline_options *options);
 NJ_MUST_CHECK int nj_pipeline_new(const struct nj_pipeline_options *options, struct nj_capture *source, const struct nj_window_sink *windows,
 				  void (*flow)(void *context, const struct nj_flow_record *flow), void *flow_context,

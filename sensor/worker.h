@@ -12,6 +12,8 @@
 #include "sensor/packet.h"
 #include "sensor/sink.h"
 
+#include <stdbool.h>
+
 struct nj_worker;
 struct nj_networks; /* common/inventory.h: the home networks */
 
@@ -45,7 +47,11 @@ void nj_worker_push(struct nj_worker *worker, const struct nj_frame *frame); /* 
 void nj_worker_tick(struct nj_worker *worker, uint64_t t_ns);                /* event time has reached t_ns */
 void nj_worker_finish(struct nj_worker *worker);                             /* ends all flows, closes all windows */
 
-/* Which of *workers* gets this frame: a hash of the decoded segment and unordered address pair; undecodable frames go to 0. Pure. */
+/* Nothing is left that could speak without a new packet: time may jump. */
+bool nj_worker_is_idle(const struct nj_worker *worker);
+
+/* Which of *workers* gets this frame: a hash of the decoded segment and unordered address pair, of an ICMP error that
+ * of the packet it speaks of; undecodable frames go to 0. Pure. */
 uint32_t nj_worker_pick(const struct nj_frame *frame, uint32_t workers);
 
 #endif

@@ -1,0 +1,189 @@
+/* The flow table: which conversation a packet belongs to, and what a packet changes in it. One table a worker, used by the worker's thread alone.
+ *
+ * A packet touches one 64-byte line, the flow's *hot* part, found by a keyed 128-bit hash of its key: the hash is the identity, the key itself is
+ * compared nowhere on the way. Two of 2^20 flows that live at once share a hash with a chance of 2^-89, and who does not know the hash key
+ * cannot look for such a pair. All else stands in the *cold* part, touched when a flow opens, once a window, and when something rare happens.
+ *
+ * A flow is known by its cold part's index, which is stable; the hot part moves when a neighbour in the hash table is removed.
+ * Memory: 64 B * 4/3 + sizeof(struct nj_flow) a flow, all taken at start. Cost of a look-up: one hash, then one or two lines. */
+#ifndef NJ_SENSOR_FLOW_H
+#define NJ_SENSOR_FLOW_H
+
+#include "common/hash.h"
+#include "sensor/packet.h"
+
+#include <assert.h>
+#include <stdbool.h>
+
+#define NJ_FLOW_NONE       UINT32_MAX
+#define NJ_FLOW_GAPS_MAX   2 /* holes in the sequence remembered per direction */
+#define NJ_FLOW_BURSTS_MAX 4
+#define NJ_FLOW_SPILL_BYTES (1u << 30) /* a window counter of the hot part goes to the cold part here, so that 32 bits suffice */
+
+/* Bits of nj_flow_hot.state. A pair of bits belongs to side 0 and side 1: shift by the side. */
+enum nj_flow_state {
+	NJ_FLOW_CLIENT_1 = 1 << 0,  /* side 1 is the client, else side 0 */
+	NJ_FLOW_SEEN = 1 << 1,      /* pair: a packet came from this side */
+	NJ_FLOW_SEQUENCE = 1 << 3,  /* pair: next_sequence is known */
+	NJ_FLOW_GAP = 1 << 5,       /* pair: the cold part knows of holes */
+	NJ_FLOW_FIN = 1 << 7,       /* pair */
+	NJ_FLOW_SYN = 1 << 9,       /* the opening was seen */
+	NJ_FLOW_SYN_ACK = 1 << 10,
+	NJ_FLOW_CLOSED = 1 << 11,   /* FIN both ways or RST: lingers for late packets */
+	NJ_FLOW_TOUCHED = 1 << 12,  /* has something to tell in this window */
+	NJ_FLOW_CLASSIFY = 1 << 13, /* nDPI wants more of its packets */
+	NJ_FLOW_INSPECT = 1 << 14,  /* parsers want more of its payload */
+	NJ_FLOW_PENDING = 1 << 15,  /* opened, outcome not yet known */
+	NJ_FLOW_TCP = 1 << 16,
+	NJ_FLOW_ENDED = 1 << 17,    /* its end was counted */
+	NJ_FLOW_PAYLOAD = 1 << 18,  /* pair: payload came from this side */
+	NJ_FLOW_IDLE_SHIFT = 20,    /* two bits: enum nj_flow_idle */
+};
+
+enum nj_flow_idle { NJ_IDLE_TCP, NJ_IDLE_UDP, NJ_IDLE_ICMP, NJ_IDLE_CLOSED, NJ_IDLE_N };
+
+struct nj_flow_hot {
+	struct nj_hash128 id;
+	uint64_t last_ns;           /* of the last packet */
+	uint32_t next_sequence[2];  /* per side: highest TCP sequence seen, plus one */
+	uint32_t packets[2];        /* per side, of this window */
+	uint32_t bytes[2];          /* payload without retransmissions, of this window */
+	uint32_t wire_bytes[2];     /* of this window */
+	uint32_t state;             /* enum nj_flow_state */
+	uint32_t flow;              /* index of the cold part; NJ_FLOW_NONE: empty slot */
+};
+static_assert(sizeof(struct nj_flow_hot) == 64, "one cache line a flow and packet");
+
+struct nj_flow_gap {
+	uint32_t start, end; /* sequence numbers, end excluded; equal: none */
+};
+
+/* What identifies a flow: both ends in a canonical order, side 0 the smaller. Hashed as bytes: no padding. */
+struct nj_flow_key {
+	struct nj_addr addr[2];
+	uint16_t port[2];
+	nj_segment segment;
+	uint32_t protocol;
+	uint32_t reserved;
+	uint64_t about; /* ICMP errors: hash of the address pair they speak of, else 0 */
+};
+static_assert(sizeof(struct nj_flow_key) == 56, "hashed as bytes, so without padding");
+
+/* Bits of nj_flow.window_flags: told once, in the window in which it happened. */
+enum nj_flow_news { NJ_NEWS_OPENED = 1, NJ_NEWS_OUTCOME = 2, NJ_NEWS_MIDSTREAM = 4, NJ_NEWS_CLIENT = 8 };
+
+struct nj_flow {
+	/* identity */
+	struct nj_flow_key key;
+	uint32_t slot;        /* of the hot part */
+	uint32_t due_next;    /* next flow in the same slot of the expiry wheel */
+	uint32_t touched_at;  /* place in the list of touched flows */
+	uint32_t ndpi;        /* state in sensor/classify.h, or NJ_FLOW_NONE */
+	uint32_t inspection;  /* state in sensor/inspect.h, or NJ_FLOW_NONE */
+	uint8_t outcome;      /* enum nj_outcome */
+	uint8_t end_reason;   /* enum nj_flow_end */
+	uint8_t ndpi_packets; /* shown to nDPI */
+	uint8_t seen_start;
+	uint16_t label;       /* sensor/classify.h; 0 unknown */
+	uint16_t icmp;        /* type << 8 | code of the first packet */
+	uint64_t first_ns;
+	uint64_t window_ns;   /* first packet in this window */
+	uint64_t outcome_ns;  /* when the outcome became known */
+	uint64_t risks;       /* nDPI risk bits */
+	/* this window */
+	uint32_t retransmitted_window;
+	uint32_t requests_window;
+	uint16_t burst_ms[NJ_FLOW_BURSTS_MAX];
+	uint32_t bursts;
+	uint8_t bursts_n;
+	uint8_t news;         /* enum nj_flow_news */
+	uint8_t facts;        /* sensor/inspect.c's own: what it has told about this flow */
+	uint8_t external;     /* bit of a side: outside the home networks */
+	uint8_t no_agent;     /* side + 1 that is a broadcast address; 0 none */
+	uint32_t initial_sequence[2];
+	/* totals, up to the last window */
+	uint64_t packets[2], bytes[2], wire_bytes[2]; /* per side */
+	uint64_t retransmitted;
+	uint64_t spilled_bytes[2], spilled_wire_bytes[2]; /* of this window, moved here before the hot counters overflow */
+	struct nj_flow_gap gap[2][NJ_FLOW_GAPS_MAX];
+	uint32_t requests;
+	/* names, in sensor/text.h; 0 none */
+	uint32_t server_name, client_text, fingerprint, hassh_server, alpn, dns_name;
+	uint16_t tls_version, tls_cipher, dns_type;
+	uint8_t client_kind;  /* enum nj_client_kind of client text or fingerprint, 0 none */
+};
+static_assert(sizeof(struct nj_flow) <= 384, "one a flow: 200,000 of them by default");
+
+struct nj_flows_options {
+	uint32_t flows_max;
+	uint64_t idle_ns[NJ_IDLE_N];
+	uint64_t width_ns; /* of a window: the step of the expiry wheel */
+};
+
+struct nj_flows {
+	struct nj_flow_hot *hot;
+	struct nj_flow *flow;
+	uint32_t *free;      /* stack of unused cold indices */
+	uint32_t *touched;   /* flows with something to tell in this window */
+	uint32_t *wheel;     /* first flow of each slot, by window of its earliest end */
+	uint32_t slots, flows_max, free_n, touched_n, wheel_slots;
+	uint64_t wheel_now;  /* window number up to which the wheel was worked off */
+	uint64_t idle_ns[NJ_IDLE_N], idle_min_ns;
+	uint64_t width_ns;
+};
+
+uint64_t nj_flows_memory_bytes(const struct nj_flows_options *options);
+NJ_MUST_CHECK int nj_flows_init(struct nj_flows *flows, const struct nj_flows_options *options); /* NJ_ERR_MEMORY */
+void nj_flows_fini(struct nj_flows *flows);
+
+static inline uint32_t nj_flows_n(const struct nj_flows *flows)
+{
+	return flows->flows_max - flows->free_n;
+}
+
+/* The key of a packet's flow; *ret_side* is the side that sent it. *about*: see struct nj_flow_key. */
+void nj_flow_key_make(const struct nj_packet *packet, uint64_t about, struct nj_flow_key *ret_key, unsigned *ret_side);
+
+/* *returns borrowed until* the next add or remove; NULL: not there. */
+struct nj_flow_hot *nj_flows_find(struct nj_flows *flows, struct nj_hash128 id);
+
+/* Makes a flow that find did not find; zeroed but for key, id and times. NULL when the table is full: end nj_flows_oldest() first. */
+struct nj_flow_hot *nj_flows_add(struct nj_flows *flows, struct nj_hash128 id, const struct nj_flow_key *key, uint64_t t_ns);
+
+/* Starts the flow anew in its place, for a new conversation with the same key. */
+void nj_flows_restart(struct nj_flows *flows, struct nj_flow_hot *hot, uint64_t t_ns);
+
+/* A flow that nj_flows_expired() or nj_flows_oldest() gave, and no longer in the touched list. */
+void nj_flows_remove(struct nj_flows *flows, struct nj_flow_hot *hot);
+
+static inline struct nj_flow_hot *nj_flows_hot(struct nj_flows *flows, uint32_t flow)
+{
+	return &flows->hot[flows->flow[flow].slot];
+}
+
+static inline enum nj_flow_idle nj_flow_idle(uint32_t state)
+{
+	return (enum nj_flow_idle)(state >> NJ_FLOW_IDLE_SHIFT & 3);
+}
+
+/* When silence ends this flow. */
+static inline uint64_t nj_flows_due_ns(const struct nj_flows *flows, const struct nj_flow_hot *hot)
+{
+	return hot->last_ns + flows->idle_ns[nj_flow_idle(hot->state)];
+}
+
+/* The flow that is about to end next, as far as a bounded look (16 flows) tells: the one to evict. Table not empty. */
+uint32_t nj_flows_oldest(struct nj_flows *flows);
+
+/* Takes flows whose silence is over before window *window* ends, one a call; NJ_FLOW_NONE: all taken. The caller ends and removes each.
+ * Windows come in ascending order. */
+uint32_t nj_flows_expired(struct nj_flows *flows, uint64_t window);
+
+void nj_flows_touch(struct nj_flows *flows, struct nj_flow_hot *hot);
+void nj_flows_untouch(struct nj_flows *flows, struct nj_flow_hot *hot);
+
+/* Payload bytes of a TCP segment that were not there before: what lies beyond the highest sequence seen, and what fills one of the last
+ * NJ_FLOW_GAPS_MAX holes of the direction. The rest is retransmission. A segment 2^30 or more away is another series: all of it counts. */
+uint32_t nj_flow_new_bytes(struct nj_flow_hot *hot, struct nj_flow *flow, unsigned side, uint32_t sequence, uint32_t size);
+
+#endif

@@ -1,0 +1,310 @@
+#include "sensor/tell.h"
+
+#include <stdio.h>
+#include <string.h>
+
+bool nj_tell_is_agent(const struct nj_addr *addr)
+{
+	return !nj_addr_is_multicast(addr) && !nj_addr_is_unspecified(addr);
+}
+
+bool nj_tell_is_external(const struct nj_tell *tell, const struct nj_addr *addr)
+{
+	return nj_tell_is_agent(addr) && !nj_networks_contain(tell->home, addr);
+}
+
+static const char *app_of(struct nj_tell *tell, uint16_t label)
+{
+	for (; tell->labels_n <= label; tell->labels_n++) {
+		char *app = tell->app[tell->labels_n];
+		memset(app, 0, NJ_APP_TEXT_MAX);
+		const char *text = nj_classify_label(tell->classify, (uint16_t)tell->labels_n);
+		memcpy(app, text, strnlen(text, NJ_APP_TEXT_MAX - 1));
+	}
+	return tell->app[label];
+}
+
+/* One end's view of a flow in this window. */
+struct view {
+	unsigned self, peer; /* sides */
+	uint8_t role;
+	uint64_t bytes[2], wire_bytes[2]; /* per side */
+	uint64_t first_ns, last_ns;
+	uint16_t server_port, client_port;
+	bool external;
+};
+
+static void name_add(struct nj_contact *contact, const char *name)
+{
+	size_t length = strlen(name);
+	if (length == 0)
+		return;
+	if (length >= NJ_NAME_TEXT_MAX)
+		name += length - (NJ_NAME_TEXT_MAX - 1);
+	if (contact->name[0] != '\0' && strcmp(contact->name, name) <= 0)
+		return;
+	memset(contact->name, 0, sizeof contact->name);
+	memcpy(contact->name, name, strlen(name));
+}
+
+static void contact_count_outcome(struct nj_contact *contact, const struct nj_flow *flow)
+{
+	if (flow->news & NJ_NEWS_OPENED)
+		contact->opened++;
+	if (!(flow->news & NJ_NEWS_OUTCOME))
+		return;
+	switch (flow->outcome) {
+	case NJ_OUTCOME_ANSWERED:
+		contact->answered++;
+		break;
+	case NJ_OUTCOME_REFUSED:
+		contact->refused++;
+		break;
+	case NJ_OUTCOME_UNANSWERED:
+		contact->unanswered++;
+		break;
+	case NJ_OUTCOME_RESET:
+		contact->reset++;
+		break;
+	default:
+		break;
+	}
+}
+
+/* As merging windows has it (common/window.c): a flow with a port, then with most bytes, then with the lowest port. */
+static bool names_better_flow(const struct nj_contact *contact, uint16_t port, uint64_t bytes)
+{
+	if ((port != 0) != (contact->flow_port != 0))
+		return port != 0;
+	if (bytes != contact->flow_bytes)
+		return bytes > contact->flow_bytes;
+	return port < contact->flow_port;
+}
+
+static void contact_add(struct nj_contact *contact, const struct nj_tell *tell, const struct view *view, const struct nj_flow_hot *hot,
+			const struct nj_flow *flow)
+{
+	uint64_t bytes = view->bytes[0] + view->bytes[1];
+	bool first = contact->first_ns == 0;
+	if (names_better_flow(contact, view->client_port, bytes)) {
+		contact->flow_port = view->client_port;
+		contact->flow_bytes = bytes;
+	}
+	contact->external = view->external;
+	contact->packets_out += hot->packets[view->self];
+	contact->packets_in += hot->packets[view->peer];
+	contact->bytes_out += view->bytes[view->self];
+	contact->bytes_in += view->bytes[view->peer];
+	contact->requests += flow->requests_window;
+	contact->bursts += flow->bursts;
+	for (unsigned i = 0; i < flow->bursts_n; i++)
+		nj_ledger_burst(contact, flow->burst_ms[i]);
+	contact_count_outcome(contact, flow);
+	if (first || view->first_ns < contact->first_ns)
+		contact->first_ns = view->first_ns;
+	if (view->last_ns > contact->last_ns)
+		contact->last_ns = view->last_ns;
+	if (flow->server_name != NJ_TEXT_NONE)
+		name_add(contact, nj_texts_get(tell->texts, flow->server_name));
+}
+
+static void features_count_flow(struct nj_features *f, const struct view *view, const struct nj_flow *flow)
+{
+	if (flow->news & NJ_NEWS_MIDSTREAM)
+		f->flows_midstream++;
+	if (flow->news & NJ_NEWS_OPENED) {
+		if (view->role == NJ_ROLE_CLIENT)
+			f->flows_opened++;
+		else
+			f->flows_accepted++;
+	}
+	if (!(flow->news & NJ_NEWS_OUTCOME) || view->role != NJ_ROLE_CLIENT)
+		return;
+	f->flows_answered += flow->outcome == NJ_OUTCOME_ANSWERED;
+	f->flows_refused += flow->outcome == NJ_OUTCOME_REFUSED;
+	f->flows_unanswered += flow->outcome == NJ_OUTCOME_UNANSWERED;
+	f->flows_reset += flow->outcome == NJ_OUTCOME_RESET;
+}
+
+static void features_add(struct nj_features *f, const struct view *view, const struct nj_flow_hot *hot, const struct nj_flow *flow)
+{
+	if (view->external) {
+		f->bytes_out_external += view->bytes[view->self];
+		f->bytes_in_external += view->bytes[view->peer];
+	} else {
+		f->bytes_out_internal += view->bytes[view->self];
+		f->bytes_in_internal += view->bytes[view->peer];
+	}
+	f->packets_out += hot->packets[view->self];
+	f->packets_in += hot->packets[view->peer];
+	f->retransmitted_bytes += flow->retransmitted_window;
+	f->requests += view->role == NJ_ROLE_CLIENT ? flow->requests_window : 0;
+	f->ndpi_risks |= flow->risks;
+	if (f->first_ns == 0 || view->first_ns < f->first_ns)
+		f->first_ns = view->first_ns;
+	if (view->last_ns > f->last_ns)
+		f->last_ns = view->last_ns;
+	features_count_flow(f, view, flow);
+}
+
+/* A flow whose program is known adds to that program's entry of the client. */
+static void client_add(struct nj_tell *tell, uint32_t agent, const struct view *view, const struct nj_flow *flow)
+{
+	uint32_t text = flow->client_kind == NJ_CLIENT_HTTP ? flow->client_text : flow->fingerprint;
+	struct nj_client *client = nj_ledger_client(tell->ledger, agent, flow->client_kind, nj_texts_get(tell->texts, text));
+	if (client == NULL)
+		return;
+	client->flows += (flow->news & NJ_NEWS_CLIENT) != 0;
+	client->bytes_out += view->bytes[view->self];
+	const struct nj_addr *peer = &flow->key.addr[view->peer];
+	if (client->first_ns != 0 && view->first_ns > client->first_ns)
+		return;
+	if (client->first_ns == view->first_ns) {
+		int order = nj_addr_compare(peer, &client->peer);
+		if (order > 0 || (order == 0 && view->server_port >= client->port))
+			return;
+	}
+	client->first_ns = view->first_ns;
+	client->peer = *peer;
+	client->port = view->server_port;
+}
+
+static void tell_end(struct nj_tell *tell, const struct view *view, const struct nj_flow_hot *hot, const struct nj_flow *flow)
+{
+	const struct nj_addr *self = &flow->key.addr[view->self];
+	if (!nj_tell_is_agent(self) || flow->no_agent == view->self + 1)
+		return;
+	uint32_t agent = nj_ledger_agent(tell->ledger, self, flow->key.segment);
+	struct nj_ledger_contact_key key = {.peer = flow->key.addr[view->peer],
+					    .port = view->server_port,
+					    .protocol = (uint8_t)flow->key.protocol,
+					    .role = view->role,
+					    .agent = agent};
+	struct nj_contact *contact = nj_ledger_contact(tell->ledger, &key, app_of(tell, flow->label));
+	if (contact != NULL)
+		contact_add(contact, tell, view, hot, flow);
+	features_add(nj_ledger_features(tell->ledger, agent), view, hot, flow);
+	if (flow->client_kind != 0 && view->role == NJ_ROLE_CLIENT)
+		client_add(tell, agent, view, flow);
+}
+
+static void window_clear(struct nj_flow_hot *hot, struct nj_flow *flow, const struct view *view)
+{
+	for (unsigned side = 0; side < 2; side++) {
+		flow->packets[side] += hot->packets[side];
+		flow->bytes[side] += view->bytes[side];
+		flow->wire_bytes[side] += view->wire_bytes[side];
+		flow->spilled_bytes[side] = 0;
+		flow->spilled_wire_bytes[side] = 0;
+		hot->packets[side] = 0;
+		hot->bytes[side] = 0;
+		hot->wire_bytes[side] = 0;
+	}
+	flow->retransmitted += flow->retransmitted_window;
+	flow->requests += flow->requests_window;
+	flow->retransmitted_window = 0;
+	flow->requests_window = 0;
+	flow->bursts = 0;
+	flow->bursts_n = 0;
+	flow->news = 0;
+}
+
+static uint16_t server_port_of(const struct nj_flow *flow, unsigned server)
+{
+	bool icmp = flow->key.protocol == NJ_PROTOCOL_ICMP || flow->key.protocol == NJ_PROTOCOL_ICMPV6;
+	return icmp ? flow->icmp : flow->key.port[server];
+}
+
+void nj_tell_window(struct nj_tell *tell, struct nj_flow_hot *hot, struct nj_flow *flow)
+{
+	unsigned client = (hot->state & NJ_FLOW_CLIENT_1) != 0;
+	bool spoke = (hot->packets[0] | hot->packets[1]) != 0;
+	if (!spoke && flow->news == 0)
+		return;
+	struct view view = {.self = client,
+			    .peer = !client,
+			    .role = NJ_ROLE_CLIENT,
+			    .first_ns = spoke ? flow->window_ns : flow->outcome_ns,
+			    .last_ns = spoke ? hot->last_ns : flow->outcome_ns,
+			    .server_port = server_port_of(flow, !client),
+			    .client_port = flow->key.port[client]};
+	for (unsigned side = 0; side < 2; side++) {
+		view.bytes[side] = flow->spilled_bytes[side] + hot->bytes[side];
+		view.wire_bytes[side] = flow->spilled_wire_bytes[side] + hot->wire_bytes[side];
+	}
+	view.external = flow->external >> view.peer & 1;
+	tell_end(tell, &view, hot, flow);
+	view.self = !client;
+	view.peer = client;
+	view.role = NJ_ROLE_SERVER;
+	view.external = flow->external >> view.peer & 1;
+	tell_end(tell, &view, hot, flow);
+	window_clear(hot, flow, &view);
+}
+
+static bool one_sided(const struct nj_flow_hot *hot, const struct nj_flow *flow)
+{
+	if (!(hot->state & NJ_FLOW_TCP) || (hot->state & 3u * NJ_FLOW_SEEN) == 3u * NJ_FLOW_SEEN)
+		return false;
+	return flow->outcome == NJ_OUTCOME_ANSWERED || flow->outcome == NJ_OUTCOME_MIDSTREAM;
+}
+
+bool nj_tell_end(struct nj_tell *tell, const struct nj_flow_hot *hot, const struct nj_flow *flow)
+{
+	bool sided = one_sided(hot, flow), ended = flow->end_reason == NJ_END_IDLE || flow->end_reason == NJ_END_CLOSED;
+	for (unsigned side = 0; side < 2 && (sided || ended); side++) {
+		if (!nj_tell_is_agent(&flow->key.addr[side]) || flow->no_agent == side + 1)
+			continue;
+		uint32_t agent = nj_ledger_agent(tell->ledger, &flow->key.addr[side], flow->key.segment);
+		nj_ledger_features(tell->ledger, agent)->flows_one_sided += sided;
+		if (ended)
+			nj_ledger_histogram(tell->ledger, agent, NJ_LEDGER_flow_duration_ms, (hot->last_ns - flow->first_ns) / 1000000);
+	}
+	return sided;
+}
+
+static void record_texts(const struct nj_tell *tell, const struct nj_flow *flow, struct nj_flow_record *r)
+{
+	snprintf(r->app, sizeof r->app, "%s", nj_classify_label(tell->classify, flow->label));
+	snprintf(r->server_name, sizeof r->server_name, "%s", nj_texts_get(tell->texts, flow->server_name));
+	snprintf(r->alpn, sizeof r->alpn, "%s", nj_texts_get(tell->texts, flow->alpn));
+	snprintf(r->dns_name, sizeof r->dns_name, "%s", nj_texts_get(tell->texts, flow->dns_name));
+	snprintf(r->client_text, sizeof r->client_text, "%s", nj_texts_get(tell->texts, flow->client_text));
+	snprintf(r->hassh_server, sizeof r->hassh_server, "%s", nj_texts_get(tell->texts, flow->hassh_server));
+	const char *fingerprint = nj_texts_get(tell->texts, flow->fingerprint);
+	if (flow->client_kind == NJ_CLIENT_JA4)
+		snprintf(r->ja4, sizeof r->ja4, "%s", fingerprint);
+	else if (flow->client_kind == NJ_CLIENT_HASSH)
+		snprintf(r->hassh, sizeof r->hassh, "%s", fingerprint);
+}
+
+void nj_tell_record(const struct nj_tell *tell, const struct nj_flow_hot *hot, const struct nj_flow *flow, struct nj_flow_record *r)
+{
+	unsigned client = (hot->state & NJ_FLOW_CLIENT_1) != 0, server = !client;
+	bool icmp = flow->key.protocol == NJ_PROTOCOL_ICMP || flow->key.protocol == NJ_PROTOCOL_ICMPV6;
+	memset(r, 0, sizeof *r);
+	r->client = flow->key.addr[client];
+	r->server = flow->key.addr[server];
+	r->segment = flow->key.segment;
+	r->client_port = icmp ? flow->icmp >> 8 : flow->key.port[client];
+	r->server_port = icmp ? flow->icmp & 0xff : flow->key.port[server];
+	r->protocol = (uint8_t)flow->key.protocol;
+	r->outcome = flow->outcome;
+	r->end_reason = flow->end_reason;
+	r->seen_start = flow->seen_start;
+	r->first_ns = flow->first_ns;
+	r->last_ns = hot->last_ns;
+	r->packets_out = flow->packets[client] + hot->packets[client];
+	r->packets_in = flow->packets[server] + hot->packets[server];
+	r->bytes_out = flow->bytes[client] + flow->spilled_bytes[client] + hot->bytes[client];
+	r->bytes_in = flow->bytes[server] + flow->spilled_bytes[server] + hot->bytes[server];
+	r->wire_bytes_out = flow->wire_bytes[client] + flow->spilled_wire_bytes[client] + hot->wire_bytes[client];
+	r->wire_bytes_in = flow->wire_bytes[server] + flow->spilled_wire_bytes[server] + hot->wire_bytes[server];
+	r->retransmitted_bytes = flow->retransmitted + flow->retransmitted_window;
+	r->requests = flow->requests + flow->requests_window;
+	r->ndpi_risks = flow->risks;
+	r->tls_version = flow->tls_version;
+	r->tls_cipher = flow->tls_cipher;
+	r->dns_type = flow->dns_type;
+	record_texts(tell, flow, r);
+}

@@ -1,0 +1,39 @@
+/* What flows have to tell: at a window's end, or when a flow must give way before it, its counters become one contact for each of its two ends and part of their
+ * features; at its own end it becomes a flow record. Part of the worker, on its thread. */
+#ifndef NJ_SENSOR_TELL_H
+#define NJ_SENSOR_TELL_H
+
+#include "common/inventory.h"
+#include "sensor/classify.h"
+#include "sensor/flow.h"
+#include "sensor/ledger.h"
+#include "sensor/sink.h"
+#include "sensor/text.h"
+
+struct nj_tell {
+	struct nj_ledger *ledger;
+	const struct nj_classify *classify;
+	const struct nj_texts *texts;
+	const struct nj_networks *home;
+	uint64_t start_ns; /* of the window under way */
+	uint32_t labels_n; /* of app, filled so far */
+	char app[NJ_LABELS_MAX][NJ_APP_TEXT_MAX]; /* labels as contacts carry them */
+};
+
+/* Every unicast address is an agent. */
+bool nj_tell_is_agent(const struct nj_addr *addr);
+
+/* Multicast counts as home: it does not leave the network. */
+bool nj_tell_is_external(const struct nj_tell *tell, const struct nj_addr *addr);
+
+/* Enters the flow's window into the ledger, adds it to its totals and clears it. */
+void nj_tell_window(struct nj_tell *tell, struct nj_flow_hot *hot, struct nj_flow *flow);
+
+/* Enters the flow's end into the ledger: its duration, unless it was evicted or cut by the end of the source. True when one direction was never seen although there
+ * must have been one. */
+bool nj_tell_end(struct nj_tell *tell, const struct nj_flow_hot *hot, const struct nj_flow *flow);
+
+/* The flow as a record, this window's counters included. */
+void nj_tell_record(const struct nj_tell *tell, const struct nj_flow_hot *hot, const struct nj_flow *flow, struct nj_flow_record *ret_record);
+
+#endif
