@@ -89,7 +89,7 @@ static double gamma_temme(double a, double x)
 	double eta = copysign(sqrt(2 * (mu - log1p(mu))), mu);
 	double correction = fabs(mu) < 1e-3 ? -1.0 / 3 + mu / 12 : 1 / mu - 1 / eta;
 	double main = nj_log_normal_upper(fabs(eta) * sqrt(a));
-	double ratio = copysign(correction, mu * correction) / sqrt(2 * M_PI * a) * exp(-a * eta * eta / 2 - main);
+	double ratio = (mu > 0 ? correction : -correction) / sqrt(2 * M_PI * a) * exp(-a * eta * eta / 2 - main);
 	return main + log1p(ratio);
 }
 
