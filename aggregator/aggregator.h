@@ -21,6 +21,10 @@ struct nj_aggregator_options {
 	uint32_t shards;           /* engine shards, 1..64; the result does not depend on it */
 	uint32_t agents_max;       /* profiles; least recently active ones are folded beyond it */
 	double alerts_per_day;     /* budget */
+	uint32_t hold_s;           /* a sensor further behind the foremost in event time is not waited for; 0: wait for every one */
+	bool plain_tcp;            /* listen on tcp:// beyond loopback without encryption: for tests only */
+	uint64_t journal_bytes_max, pending_bytes_max;
+	uint32_t fleet_entries_max; /* services, hosts and names whose popularity is known */
 	bool learn_only;           /* for `nightjar baseline`: profiles and tails learn, nothing is alerted */
 };
 
@@ -49,6 +53,9 @@ void nj_aggregator_free(struct nj_aggregator **aggregator);
 NJ_MUST_CHECK int nj_aggregator_step(struct nj_aggregator *aggregator, int timeout_ms, struct nj_message *message);
 
 struct nj_aggregator_counts nj_aggregator_counts(const struct nj_aggregator *aggregator);
+
+/* Where it listens, with the port chosen for "tcp://127.0.0.1:*". *Returns borrowed until* free. */
+const char *nj_aggregator_endpoint(const struct nj_aggregator *aggregator);
 
 /* Writes what was learned (tails, levels, popularity) as a baseline file. */
 NJ_MUST_CHECK int nj_aggregator_save_baseline(const struct nj_aggregator *aggregator, const char *path, struct nj_message *message);

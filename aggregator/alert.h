@@ -62,6 +62,14 @@ struct nj_alert {
 	bool queued;                  /* over budget: kept, not paged */
 };
 
+/* "tcp", "udp", ...; *text* is used for numbers without a name. */
+#define NJ_PROTOCOL_TEXT_MAX 8
+const char *nj_protocol_text(uint8_t protocol, char text[NJ_PROTOCOL_TEXT_MAX]);
+
+/* The alert object into a JSON writer, as one value. */
+struct nj_json_out; /* common/json_out.h */
+void nj_alert_write(const struct nj_alert *alert, struct nj_json_out *out);
+
 const char *nj_severity_text(enum nj_severity severity);
 bool nj_severity_parse(const char *text, enum nj_severity *ret_severity);
 

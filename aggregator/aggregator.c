@@ -1,0 +1,421 @@
+/* Ingest, merge, engine, desk and store as one object, stepped by one thread.
+ *
+ * What a batch brings is in the journal before it is here. A round is judged as soon as every sensor has told it; the store commits alerts and roll-ups together with the
+ * journal position up to which all batches belong to judged rounds, at most every COMMIT_ROUNDS rounds, at once when an alert was raised, and at the end. After
+ * a crash the journal is judged again from its oldest entry and gives the same alerts, which the store recognises by their ids (law 3). A journal in memory
+ * holds nothing that could be wanted again: it is told to forget what is covered. */
+#include "aggregator/aggregator.h"
+
+#include "aggregator/desk.h"
+#include "aggregator/engine.h"
+#include "aggregator/ingest.h"
+#include "aggregator/merge.h"
+#include "aggregator/prior.h"
+#include "aggregator/store.h"
+#include "common/inventory.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define COMMIT_ROUNDS  30 /* five minutes of 10 s */
+#define ARENA_BYTES    (4u << 20)
+#define AGENTS_MIN     64
+#define POSITIONS_MAX  4096
+
+/* The journal position of the last batch of each start still pending: what is covered ends before the oldest of them. */
+struct position {
+	uint64_t start_ns, first;
+};
+
+struct nj_aggregator {
+	struct nj_aggregator_options options;
+	struct nj_aggregator_listener listener;
+	struct nj_prior prior;
+	struct nj_inventory *own_inventory; /* when the caller gave none */
+	struct nj_ingest *ingest;
+	struct nj_merge *merge;
+	struct nj_engine *engine;
+	struct nj_desk *desk;
+	struct nj_store *store;
+	struct position positions[POSITIONS_MAX];
+	uint32_t positions_n;
+	uint64_t position_next; /* after the last batch taken */
+	uint64_t covered_ns, rounds_uncommitted;
+	uint64_t agents_ns; /* up to when the store knows the agents */
+	bool in_memory, alert_uncommitted, finished;
+	int failed; /* first error of a callback that cannot return one */
+	struct nj_message failure;
+};
+
+void nj_aggregator_options_init(struct nj_aggregator_options *options)
+{
+	memset(options, 0, sizeof *options);
+	options->listen = "tcp://127.0.0.1:7117";
+	options->journal_path = ":memory:";
+	options->sensors_expected = 1;
+	options->shards = 1;
+	options->agents_max = 20000;
+	options->alerts_per_day = 20;
+	options->journal_bytes_max = 1ull << 30;
+	options->pending_bytes_max = 256ull << 20;
+	options->fleet_entries_max = 1u << 17;
+	nj_hash_key_derive("", &options->hash_key);
+}
+
+static struct nj_engine_options engine_options(const struct nj_aggregator_options *options)
+{
+	return (struct nj_engine_options){.shards = options->shards,
+					  .agents_max = options->agents_max,
+					  .fleet_entries_max = options->fleet_entries_max,
+					  .inventory = options->inventory,
+					  .learn_only = options->learn_only};
+}
+
+uint64_t nj_aggregator_memory_bytes(const struct nj_aggregator_options *options)
+{
+	struct nj_engine_options engine = engine_options(options);
+	struct nj_desk_options desk = {.agents_max = options->agents_max};
+	struct nj_ingest_options ingest;
+	nj_ingest_options_init(&ingest);
+	return sizeof(struct nj_aggregator) + nj_engine_memory_bytes(&engine) + nj_desk_memory_bytes(&desk) + nj_ingest_memory_bytes(&ingest) +
+	       options->pending_bytes_max + ARENA_BYTES;
+}
+
+/* ---- where results go */
+
+static void keep_failure(struct nj_aggregator *aggregator, int error)
+{
+	if (error < 0 && aggregator->failed == 0)
+		aggregator->failed = error;
+}
+
+static void on_alert(void *context, const struct nj_alert *alert)
+{
+	struct nj_aggregator *aggregator = context;
+	if (aggregator->store != NULL)
+		keep_failure(aggregator, nj_store_alert(aggregator->store, alert, &aggregator->failure));
+	aggregator->alert_uncommitted = true;
+	if (aggregator->listener.alert != NULL)
+		aggregator->listener.alert(aggregator->listener.context, alert);
+}
+
+static void on_merged(void *context, uint64_t alert_id, uint32_t merged)
+{
+	struct nj_aggregator *aggregator = context;
+	if (aggregator->store != NULL)
+		keep_failure(aggregator, nj_store_merged(aggregator->store, alert_id, merged, &aggregator->failure));
+}
+
+static void on_judged(void *context, const struct nj_judged *judged)
+{
+	struct nj_aggregator *aggregator = context;
+	nj_desk_judged(aggregator->desk, judged);
+	for (uint32_t i = 0; i < judged->views_n && aggregator->store != NULL && aggregator->failed == 0; i++)
+		keep_failure(aggregator, nj_store_window(aggregator->store, judged->views[i].window, &aggregator->failure));
+}
+
+/* ---- positions */
+
+static void note_position(struct nj_aggregator *aggregator, uint64_t start_ns, uint64_t position)
+{
+	aggregator->position_next = position + 1;
+	for (uint32_t i = 0; i < aggregator->positions_n; i++)
+		if (aggregator->positions[i].start_ns == start_ns)
+			return; /* its first batch came earlier and has the lower position */
+	if (aggregator->positions_n < POSITIONS_MAX)
+		aggregator->positions[aggregator->positions_n++] = (struct position){start_ns, position};
+	else if (start_ns > aggregator->positions[POSITIONS_MAX - 1].start_ns)
+		return; /* the oldest pending ones decide */
+}
+
+/* Rounds up to covered_ns are judged: the position below which every batch belongs to one of them. */
+static uint64_t covered_position(struct nj_aggregator *aggregator)
+{
+	uint64_t covered = aggregator->position_next;
+	uint32_t kept = 0;
+	for (uint32_t i = 0; i < aggregator->positions_n; i++) {
+		struct position position = aggregator->positions[i];
+		if (position.start_ns <= aggregator->covered_ns)
+			continue;
+		aggregator->positions[kept++] = position;
+		if (position.first < covered)
+			covered = position.first;
+	}
+	aggregator->positions_n = kept;
+	return covered;
+}
+
+/* Agents that were active since the last time. One folded in between is written when it returns; its row is a summary, not evidence. */
+static int store_agents(struct nj_aggregator *aggregator, struct nj_message *message)
+{
+	struct nj_profiles *profiles = nj_engine_profiles(aggregator->engine);
+	for (uint32_t i = 0; i < nj_profiles_n(profiles); i++) {
+		const struct nj_profile *profile = nj_profiles_at(profiles, i);
+		if (profile == NULL || profile->last_ns <= aggregator->agents_ns)
+			continue;
+		int error = nj_store_agent(aggregator->store, profile, message);
+		if (error != 0)
+			return error;
+	}
+	aggregator->agents_ns = aggregator->covered_ns;
+	return 0;
+}
+
+static int commit(struct nj_aggregator *aggregator, bool with_agents, struct nj_message *message)
+{
+	uint64_t position = covered_position(aggregator);
+	int error = 0;
+	if (aggregator->store != NULL && with_agents)
+		error = store_agents(aggregator, message);
+	if (error == 0 && aggregator->store != NULL)
+		error = nj_store_commit(aggregator->store, aggregator->covered_ns, position, message);
+	if (error == 0 && aggregator->in_memory)
+		error = nj_ingest_forget(aggregator->ingest, position, message);
+	if (with_agents)
+		aggregator->rounds_uncommitted = 0;
+	aggregator->alert_uncommitted = false;
+	return error;
+}
+
+/* ---- rounds */
+
+static int judge_round(struct nj_aggregator *aggregator, const struct nj_round *round, struct nj_message *message)
+{
+	const struct nj_aggregator_listener *listener = &aggregator->listener;
+	nj_desk_begin(aggregator->desk, round);
+	int error = nj_engine_judge(aggregator->engine, round, on_judged, aggregator);
+	if (error != 0)
+		return nj_fail(message, error, "judging a round of %u windows: %s", round->windows_n, nj_error_text(error));
+	for (uint32_t i = 0; i < round->windows_n && listener->window != NULL; i++)
+		listener->window(listener->context, &round->windows[i]);
+	if (listener->tick != NULL)
+		listener->tick(listener->context, round->start_ns, &round->account);
+	aggregator->covered_ns = round->start_ns;
+	aggregator->rounds_uncommitted++;
+	if (aggregator->failed != 0) {
+		if (message != NULL)
+			*message = aggregator->failure;
+		return aggregator->failed;
+	}
+	if (aggregator->rounds_uncommitted >= COMMIT_ROUNDS)
+		return commit(aggregator, true, message);
+	return aggregator->alert_uncommitted && aggregator->store != NULL ? commit(aggregator, false, message) : 0;
+}
+
+static int judge_complete(struct nj_aggregator *aggregator, struct nj_message *message)
+{
+	struct nj_round round;
+	int more;
+	while ((more = nj_merge_pop(aggregator->merge, &round)) == 1) {
+		int error = judge_round(aggregator, &round, message);
+		if (error != 0)
+			return error;
+	}
+	return more < 0 ? nj_fail(message, more, "joining the windows of a round: %s", nj_error_text(more)) : 0;
+}
+
+static int on_batch(void *context, const struct nj_batch *batch, uint64_t position)
+{
+	struct nj_aggregator *aggregator = context;
+	note_position(aggregator, batch->start_ns, position);
+	int error = nj_merge_push(aggregator->merge, batch);
+	if (error == NJ_ERR_LIMIT)
+		return nj_fail(&aggregator->failure, error, "more than %d sensors", NJ_MERGE_SENSORS_MAX);
+	if (error != 0)
+		return error;
+	return judge_complete(aggregator, &aggregator->failure);
+}
+
+/* ---- life cycle */
+
+static int open_parts(struct nj_aggregator *aggregator, struct nj_message *message)
+{
+	struct nj_aggregator_options *options = &aggregator->options;
+	int error = options->baseline_path != NULL ? nj_prior_load(options->baseline_path, message, &aggregator->prior)
+						   : nj_prior_shipped(message, &aggregator->prior);
+	if (error != 0)
+		return error;
+	if (options->inventory == NULL) {
+		if ((error = nj_inventory_new(&aggregator->own_inventory)) != 0)
+			return error;
+		options->inventory = aggregator->own_inventory;
+	}
+	struct nj_merge_options merge = {.key = options->hash_key,
+					 .sensors_expected = options->sensors_expected,
+					 .pending_bytes_max = options->pending_bytes_max,
+					 .arena_bytes = ARENA_BYTES,
+					 .hold_ns = options->hold_s * NJ_SECOND_NS};
+	struct nj_engine_options engine = engine_options(options);
+	engine.prior = &aggregator->prior;
+	engine.hash_key = &aggregator->options.hash_key;
+	struct nj_desk_options desk = {.alerts_per_day = options->alerts_per_day,
+				       .agents_max = options->agents_max,
+				       .inventory = options->inventory,
+				       .prior = &aggregator->prior,
+				       .hash_key = &aggregator->options.hash_key,
+				       .learn_only = options->learn_only};
+	if ((error = nj_merge_new(&merge, &aggregator->merge)) != 0 || (error = nj_engine_new(&engine, &aggregator->engine)) != 0 ||
+	    (error = nj_desk_new(&desk, &aggregator->desk)) != 0)
+		return nj_fail(message, error, "starting the aggregator with %u agents and %u shards: %s", options->agents_max, options->shards,
+			       nj_error_text(error));
+	nj_desk_listen(aggregator->desk, on_alert, on_merged, aggregator);
+	if (options->store_path != NULL && (error = nj_store_open(options->store_path, message, &aggregator->store)) != 0)
+		return error;
+	struct nj_ingest_options ingest;
+	nj_ingest_options_init(&ingest);
+	ingest.listen = options->listen;
+	ingest.link_context = options->link_context;
+	ingest.plain_tcp = options->plain_tcp;
+	ingest.journal_path = options->journal_path;
+	ingest.journal_bytes_max = options->journal_bytes_max;
+	ingest.key_id = options->hash_key.id;
+	struct nj_ingest_listener listener = {.context = aggregator, .batch = on_batch};
+	return nj_ingest_open(&ingest, &listener, message, &aggregator->ingest);
+}
+
+static int check_options(const struct nj_aggregator_options *options, struct nj_message *message)
+{
+	if (options->shards < 1 || options->shards > NJ_SHARDS_MAX)
+		return nj_fail(message, NJ_ERR_USAGE, "shards must be from 1 to %d, not %u", NJ_SHARDS_MAX, options->shards);
+	if (options->agents_max < AGENTS_MIN || options->agents_max > 1u << 24)
+		return nj_fail(message, NJ_ERR_USAGE, "agents_max must be from %d to %u, not %u", AGENTS_MIN, 1u << 24, options->agents_max);
+	if (!(options->alerts_per_day > 0) || options->alerts_per_day > 1e6)
+		return nj_fail(message, NJ_ERR_USAGE, "alerts_per_day must be above 0 and at most 1000000");
+	if (options->sensors_expected < 1 || options->sensors_expected > NJ_MERGE_SENSORS_MAX)
+		return nj_fail(message, NJ_ERR_USAGE, "sensors must be from 1 to %d, not %u", NJ_MERGE_SENSORS_MAX, options->sensors_expected);
+	return 0;
+}
+
+int nj_aggregator_new(const struct nj_aggregator_options *options, const struct nj_aggregator_listener *listener, struct nj_message *message,
+		      struct nj_aggregator **ret_aggregator)
+{
+	int error = check_options(options, message);
+	if (error != 0)
+		return error;
+	struct nj_aggregator *aggregator = calloc(1, sizeof *aggregator);
+	if (aggregator == NULL)
+		return nj_fail(message, NJ_ERR_MEMORY, "%s", nj_error_text(NJ_ERR_MEMORY));
+	aggregator->options = *options;
+	if (listener != NULL)
+		aggregator->listener = *listener;
+	if (aggregator->options.journal_path == NULL)
+		aggregator->options.journal_path = ":memory:";
+	aggregator->in_memory = strcmp(aggregator->options.journal_path, ":memory:") == 0;
+	error = open_parts(aggregator, message);
+	if (error == 0 && !aggregator->in_memory) {
+		uint64_t next;
+		error = nj_ingest_replay(aggregator->ingest, 0, message, &next);
+	}
+	if (error != 0) {
+		nj_aggregator_free(&aggregator);
+		return error;
+	}
+	*ret_aggregator = aggregator;
+	return 0;
+}
+
+void nj_aggregator_free(struct nj_aggregator **pointer)
+{
+	struct nj_aggregator *aggregator = *pointer;
+	if (aggregator == NULL)
+		return;
+	nj_ingest_close(&aggregator->ingest);
+	nj_store_close(&aggregator->store);
+	nj_desk_free(&aggregator->desk);
+	nj_engine_free(&aggregator->engine);
+	nj_merge_free(&aggregator->merge);
+	nj_inventory_free(&aggregator->own_inventory);
+	free(aggregator);
+	*pointer = NULL;
+}
+
+int nj_aggregator_step(struct nj_aggregator *aggregator, int timeout_ms, struct nj_message *message)
+{
+	if (aggregator->finished)
+		return 0;
+	int handed = nj_ingest_step(aggregator->ingest, timeout_ms, message);
+	if (handed < 0) {
+		if (aggregator->failure.text[0] != '\0' && message != NULL)
+			*message = aggregator->failure;
+		return handed;
+	}
+	int error = judge_complete(aggregator, message);
+	if (error != 0)
+		return error;
+	if (!nj_merge_finished(aggregator->merge))
+		return 1;
+	error = commit(aggregator, true, message);
+	if (error != 0)
+		return error;
+	aggregator->finished = true;
+	return 0;
+}
+
+struct nj_aggregator_counts nj_aggregator_counts(const struct nj_aggregator *aggregator)
+{
+	struct nj_ingest_counts ingest = nj_ingest_counts(aggregator->ingest);
+	struct nj_merge_counts merge = nj_merge_counts(aggregator->merge);
+	struct nj_desk_counts desk = nj_desk_counts(aggregator->desk);
+	struct nj_profiles *profiles = nj_engine_profiles(aggregator->engine);
+	return (struct nj_aggregator_counts){.batches_received = ingest.received,
+					     .batches_refused = ingest.refused + ingest.malformed,
+					     .batches_repeated = ingest.repeated,
+					     .gaps = ingest.gaps,
+					     .windows_received = merge.windows_received,
+					     .windows_merged = merge.windows_merged,
+					     .windows_late = merge.windows_late,
+					     .alerts_raised = desk.raised,
+					     .alerts_paged = desk.paged,
+					     .alerts_queued = desk.queued,
+					     .alerts_merged = desk.merged,
+					     .agents = nj_profiles_n(profiles),
+					     .agents_folded = nj_profiles_folded(profiles)};
+}
+
+const char *nj_aggregator_endpoint(const struct nj_aggregator *aggregator)
+{
+	return nj_ingest_endpoint(aggregator->ingest);
+}
+
+/* ---- a baseline from what was learned */
+
+#define BASELINE_HOURS_MIN 20 /* agent-hours before a level is taken from them */
+
+static void learn_level(const struct nj_fleet *fleet, enum nj_fleet_quantity quantity, double unit, double *level, double *scale)
+{
+	uint64_t n;
+	double median = nj_fleet_quantile(fleet, 0, quantity, 0.5, &n);
+	if (n < BASELINE_HOURS_MIN)
+		return;
+	double high = nj_fleet_quantile(fleet, 0, quantity, 0.95, NULL);
+	double spread = (log1p(high * unit) - log1p(median * unit)) / 1.645;
+	*level = log1p(median * unit);
+	*scale = fmin(fmax(spread, 0.3), 10);
+}
+
+int nj_aggregator_save_baseline(const struct nj_aggregator *aggregator, const char *path, struct nj_message *message)
+{
+	struct nj_prior prior = aggregator->prior;
+	struct nj_profiles *profiles = nj_engine_profiles(aggregator->engine);
+	const struct nj_fleet *fleet = nj_engine_fleet(aggregator->engine);
+	double answered = 0, failed = 0;
+	for (uint32_t i = 0; i < nj_profiles_n(profiles); i++) {
+		const struct nj_profile *profile = nj_profiles_at(profiles, i);
+		if (profile == NULL || profile->edges == NULL)
+			continue;
+		answered += (double)profile->edges->answered;
+		failed += (double)profile->edges->failed;
+	}
+	/* Three hundred first contacts weigh as much as the prior behind this baseline. */
+	double share = (answered + 300 * prior.answered_home) / (answered + failed + 300);
+	prior.answered_home = prior.answered_outside = fmin(fmax(share, 0.5), 0.98);
+	learn_level(fleet, NJ_FLEET_PEERS_HOME_1H, 1, &prior.fan_home_1h_level, &prior.fan_home_1h_scale);
+	learn_level(fleet, NJ_FLEET_PEERS_OUTSIDE_1H, 1, &prior.fan_outside_1h_level, &prior.fan_outside_1h_scale);
+	learn_level(fleet, NJ_FLEET_OUT_1H, 1024, &prior.out_hour_level, &prior.out_hour_scale);
+	nj_desk_tails(aggregator->desk, &prior);
+	snprintf(prior.source, sizeof prior.source, "learned baseline");
+	return nj_prior_save(&prior, path, message);
+}

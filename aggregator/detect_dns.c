@@ -1,0 +1,160 @@
+/* Data carried out in names: information per registered domain.
+ *
+ * For each domain the agent asks about, a weighted sample of 16 (models/dnsinfo.h) estimates the information of all *distinct* names within the hour: a
+ * tunnel must put fresh bytes into every name, an ordinary client asks for the same few. y = ln(1 + bytes) against the prior's level and scale; ln p is the upper tail of a
+ * normal, after the standard score z was moved by what tells tunnels from content networks:
+ *
+ *   + 0.7  more than half of the questions ask for types that carry free data (TXT, NULL, CNAME, MX, SRV, ...)
+ *   + 0.5  names longer than 52 bytes on average
+ *   - 0.9 ln n  n agents ask about the domain: what everybody asks is a content network, a reputation service or a search path
+ *
+ * Names below .arpa and names local to a site say nothing about the outside and are left out. A domain is looked at when its estimate has grown by a quarter. */
+#include "aggregator/detect.h"
+#include "aggregator/observe.h"
+#include "aggregator/prior.h"
+#include "common/inventory.h"
+#include "common/label.h"
+#include "models/math.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#define INFORMATION_MIN 250.0
+#define GROWTH          1.25
+#define FREE_TEXT_BONUS 0.7
+#define LONG_BONUS      0.5
+#define LONG_BYTES      52.0
+#define CROWD_MALUS     0.9
+
+static bool ends_with(const char *text, const char *end)
+{
+	size_t text_n = strlen(text), end_n = strlen(end);
+	return text_n >= end_n && strcmp(text + text_n - end_n, end) == 0;
+}
+
+static bool is_outside_name(const char *name)
+{
+	static const char *const local[] = {".arpa", ".local", ".lan", ".home", ".internal", ".localdomain", ".intranet", ".corp"};
+	if (strchr(name, '.') == NULL)
+		return false;
+	for (size_t i = 0; i < sizeof local / sizeof *local; i++)
+		if (ends_with(name, local[i]))
+			return false;
+	return true;
+}
+
+static struct nj_name *add_domain(const struct nj_judgement *judgement, struct nj_block_names *names, const struct nj_domain *domain,
+				  uint64_t key, struct nj_dns_entry **ret_entry)
+{
+	bool displaced = false;
+	bool known = nj_dns_table_find(names->entry, NJ_NAMES, key) != NULL;
+	struct nj_dns_entry *entry = nj_dns_table_take(names->entry, NJ_NAMES, key, &displaced);
+	struct nj_name *name = &names->name[entry - names->entry];
+	if (displaced || !known) {
+		*name = (struct nj_name){.domain = key, .first_ns = judgement->start_ns};
+		nj_label_ascii(domain->name, strnlen(domain->name, sizeof domain->name), name->text, sizeof name->text);
+	}
+	struct nj_dns_sample sample = {0};
+	memcpy(sample.value, domain->sample, sizeof sample.value);
+	if (nj_dns_sample_valid(&sample))
+		nj_dns_sample_merge(&entry->sample, &sample);
+	name->queries += domain->queries;
+	name->free_text += domain->free_text;
+	name->nxdomain += domain->nxdomain;
+	uint64_t bytes = nj_add_saturating(name->name_bytes, domain->name_bytes);
+	name->name_bytes = bytes < UINT32_MAX ? (uint32_t)bytes : UINT32_MAX;
+	*ret_entry = entry;
+	return name;
+}
+
+static double mean_length(const struct nj_name *name)
+{
+	return name->queries > 0 ? (double)name->name_bytes / name->queries : 0;
+}
+
+static double free_share(const struct nj_name *name)
+{
+	return name->queries > 0 ? (double)name->free_text / name->queries : 0;
+}
+
+static uint32_t judge_dns(const struct nj_judgement *judgement, struct nj_view *view, struct nj_score *ret_scores)
+{
+	const struct nj_window *window = view->window;
+	const struct nj_usual usual = {judgement->prior->names_level, judgement->prior->names_scale};
+	struct nj_block_names *names = view->profile->names;
+	uint32_t n = 0;
+	if (window->domains_n == 0 || (names == NULL && (names = nj_profile_names(view->profile)) == NULL))
+		return 0;
+	uint64_t slot = judgement->start_ns / NJ_HOUR_NS;
+	if (names->slot != slot) {
+		memset(names, 0, sizeof *names);
+		names->slot = slot;
+	}
+	for (uint32_t i = 0; i < window->domains_n; i++) {
+		const struct nj_domain *domain = &window->domains[i];
+		if (domain->queries == 0 || !is_outside_name(domain->name))
+			continue;
+		uint64_t key = nj_fleet_domain_key(domain->name, judgement->key);
+		if (i < 64 && nj_profile_edges(view->profile) != NULL &&
+		    !nj_bloom_test_add(&view->profile->edges->bloom, view->profile->edges->bits, judgement->start_ns, key))
+			view->fresh_domains |= 1ull << i;
+		struct nj_dns_entry *entry;
+		struct nj_name *name = add_domain(judgement, names, domain, key, &entry);
+		double bytes = nj_dns_sample_bytes(&entry->sample);
+		if (n == NJ_SCORES_PER_JUDGE || bytes < INFORMATION_MIN || bytes < GROWTH * (double)name->told)
+			continue;
+		name->told = (float)bytes;
+		uint32_t agents = nj_fleet_use(judgement->fleet, key, judgement->start_ns).agents;
+		double z = nj_usual_z(&usual, log1p(bytes)) + (free_share(name) > 0.5 ? FREE_TEXT_BONUS : 0) +
+			   (mean_length(name) > LONG_BYTES ? LONG_BONUS : 0) - (agents > 1 ? CROWD_MALUS * log(agents) : 0);
+		double ln_p = nj_ln_clamp(nj_log_normal_upper(z));
+		ret_scores[n++] = (struct nj_score){.slot = (uint8_t)(name - names->name),
+						    .tests = 1,
+						    .class_key = key,
+						    .start_ns = name->first_ns,
+						    .value = -ln_p,
+						    .ln_p = ln_p,
+						    .harm = bytes};
+	}
+	return n;
+}
+
+static void explain_dns(const struct nj_judgement *judgement, const struct nj_view *view, const struct nj_score *score, struct nj_alert *alert)
+{
+	const struct nj_window *window = view->window;
+	const struct nj_name *name = &view->profile->names->name[score->slot];
+	double usual = expm1(judgement->prior->names_level), seconds = (double)(judgement->end_ns - name->first_ns) / 1e9;
+	char agent[NJ_ADDR_TEXT_MAX], bytes[24], time[24];
+	snprintf(alert->summary, sizeof alert->summary,
+		 "%s asked %u times for names under %s in %s, carrying about %s of information in distinct names (%.0f B/s; names of %.0f B, %.0f %% free-data types); "
+		 "usual for a domain is under %.0f B an hour",
+		 nj_addr_text(&view->profile->agent.addr, agent), name->queries, name->text, nj_text_seconds(seconds, time),
+		 nj_text_bytes(score->harm, bytes), seconds > 0 ? score->harm / seconds : 0, mean_length(name), 100 * free_share(name),
+		 exp(judgement->prior->names_level + 2 * judgement->prior->names_scale));
+	nj_alert_add_feature(alert, "dns_information_top", "B/h", score->harm, usual, usual, 0.7);
+	nj_alert_add_feature(alert, "dns_name_length", "B", mean_length(name), 25, NAN, 0.1);
+	nj_alert_add_feature(alert, "dns_free_text_share", "0..1", free_share(name), 0.05, NAN, 0.1);
+	nj_alert_add_feature(alert, "agents_asking_it", "agents", nj_fleet_use(judgement->fleet, score->class_key, judgement->start_ns).agents, NAN, NAN, 0.1);
+	nj_alert_add_technique(alert, "T1048.003");
+	nj_alert_add_technique(alert, "T1071.004");
+	nj_alert_add_technique(alert, "T1572");
+	nj_alert_add_technique(alert, "AML.T0025");
+	for (uint32_t i = 0; i < window->contacts_n; i++) /* the servers asked */
+		if (window->contacts[i].port == 53 && window->contacts[i].role == NJ_ROLE_CLIENT)
+			nj_alert_add_contact(alert, &window->agent, &window->contacts[i]);
+}
+
+const struct nj_detector nj_detector_dns = {
+	.name = "dns-exfil",
+	.meaning = "information in the distinct names asked for under one registered domain",
+	.family = "dns-exfil",
+	.permission = NJ_PERMIT_DNS,
+	.permission_word = "dns",
+	.weight = 2,
+	.severity = NJ_SEVERITY_MEDIUM,
+	.harm_more = 20e3,
+	.harm_most = 10e6,
+	.judge = judge_dns,
+	.explain = explain_dns,
+};

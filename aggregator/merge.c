@@ -1,0 +1,382 @@
+/* Windows of one agent from several sensors.
+ *
+ * Each sensor has a queue of batch copies in the order they came; the earliest start among all queues is the next round. A copy is one block: the batch,
+ * its windows, then their arrays, so that dropping it is one free. Joining sorts pointers to all windows of the round by (agent, sensor name) and
+ * adds neighbours; because the merge of windows commutes, the order of sensors cannot matter (law 2), the name only makes the walk the same each time. */
+#include "aggregator/merge.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct pending {
+	struct pending *next;
+	size_t size;
+	struct nj_batch batch; /* its windows lie behind it */
+};
+
+struct sensor {
+	char name[NJ_SENSOR_ID_MAX];
+	uint64_t told_ns; /* everything with a start up to here has been told */
+	bool told, finished;
+	struct pending *first, *last;
+};
+
+struct nj_merge {
+	struct nj_merge_options options;
+	struct nj_merge_counts counts;
+	struct sensor sensors[NJ_MERGE_SENSORS_MAX];
+	uint32_t sensors_n;
+	bool popped;
+	uint64_t popped_ns; /* start of the last round that went out: earlier windows are late */
+	struct nj_arena arena;
+	struct nj_window *round;             /* joined windows */
+	const struct nj_window **order;      /* all windows of the round, before joining */
+	uint32_t order_n, order_capacity;
+};
+
+int nj_merge_new(const struct nj_merge_options *options, struct nj_merge **ret_merge)
+{
+	assert(options->sensors_expected >= 1);
+	assert(options->sensors_expected <= NJ_MERGE_SENSORS_MAX);
+	struct nj_merge *merge = calloc(1, sizeof *merge);
+	if (merge == NULL)
+		return NJ_ERR_MEMORY;
+	merge->options = *options;
+	if (nj_arena_init(&merge->arena, options->arena_bytes) != 0) {
+		free(merge);
+		return NJ_ERR_MEMORY;
+	}
+	*ret_merge = merge;
+	return 0;
+}
+
+static void drop_first(struct nj_merge *merge, struct sensor *sensor)
+{
+	struct pending *pending = sensor->first;
+	sensor->first = pending->next;
+	if (sensor->first == NULL)
+		sensor->last = NULL;
+	merge->counts.pending_bytes -= pending->size;
+	free(pending);
+}
+
+void nj_merge_free(struct nj_merge **merge)
+{
+	if (*merge == NULL)
+		return;
+	for (uint32_t i = 0; i < (*merge)->sensors_n; i++)
+		while ((*merge)->sensors[i].first != NULL)
+			drop_first(*merge, &(*merge)->sensors[i]);
+	nj_arena_fini(&(*merge)->arena);
+	free((*merge)->round);
+	free((*merge)->order);
+	free(*merge);
+	*merge = NULL;
+}
+
+static struct sensor *sensor_of(struct nj_merge *merge, const char *name)
+{
+	for (uint32_t i = 0; i < merge->sensors_n; i++)
+		if (strcmp(merge->sensors[i].name, name) == 0)
+			return &merge->sensors[i];
+	if (merge->sensors_n == NJ_MERGE_SENSORS_MAX)
+		return NULL;
+	struct sensor *sensor = &merge->sensors[merge->sensors_n++];
+	snprintf(sensor->name, sizeof sensor->name, "%s", name);
+	return sensor;
+}
+
+#define VECTOR_ELEMENT_DISTINCT  sizeof(uint8_t) * NJ_DISTINCT_REGISTERS
+#define VECTOR_ELEMENT_HISTOGRAM sizeof(uint32_t) * NJ_HISTOGRAM_BUCKETS
+
+static size_t padded(size_t size)
+{
+	return (size + 15) & ~(size_t)15;
+}
+
+static size_t window_arrays_bytes(const struct nj_window *window)
+{
+	size_t size = padded(window->contacts_n * sizeof *window->contacts) +
+		      padded(window->domains_n * sizeof *window->domains) + padded(window->clients_n * sizeof *window->clients);
+#define VECTOR_BYTES(name, kind, unit, meaning) size += window->name != NULL ? padded(VECTOR_ELEMENT_##kind) : 0;
+	NJ_FEATURE_VECTORS(VECTOR_BYTES)
+#undef VECTOR_BYTES
+	return size;
+}
+
+static void *put(uint8_t **at, const void *data, size_t size)
+{
+	if (size == 0 || data == NULL)
+		return NULL;
+	void *copy = *at;
+	memcpy(copy, data, size);
+	*at += padded(size);
+	return copy;
+}
+
+static void copy_window(struct nj_window *into, const struct nj_window *from, uint8_t **at)
+{
+	*into = *from;
+	into->contacts = put(at, from->contacts, from->contacts_n * sizeof *from->contacts);
+	into->domains = put(at, from->domains, from->domains_n * sizeof *from->domains);
+	into->clients = put(at, from->clients, from->clients_n * sizeof *from->clients);
+#define COPY_VECTOR(name, kind, unit, meaning) into->name = put(at, from->name, VECTOR_ELEMENT_##kind);
+	NJ_FEATURE_VECTORS(COPY_VECTOR)
+#undef COPY_VECTOR
+}
+
+static struct pending *copy_batch(const struct nj_batch *batch)
+{
+	size_t size = padded(sizeof(struct pending)) + padded(batch->windows_n * sizeof *batch->windows);
+	for (uint32_t i = 0; i < batch->windows_n; i++)
+		size += window_arrays_bytes(&batch->windows[i]);
+	struct pending *pending = malloc(size);
+	if (pending == NULL)
+		return NULL;
+	pending->next = NULL;
+	pending->size = size;
+	pending->batch = *batch;
+	uint8_t *at = (uint8_t *)pending + padded(sizeof *pending);
+	pending->batch.windows = (struct nj_window *)(void *)at;
+	at += padded(batch->windows_n * sizeof *batch->windows);
+	for (uint32_t i = 0; i < batch->windows_n; i++)
+		copy_window(&pending->batch.windows[i], &batch->windows[i], &at);
+	assert(at == (uint8_t *)pending + size);
+	return pending;
+}
+
+static void note_progress(struct sensor *sensor, const struct nj_batch *batch)
+{
+	if ((batch->flags & NJ_BATCH_FINISH) != 0)
+		sensor->finished = true;
+	if ((batch->flags & NJ_BATCH_TICK) == 0)
+		return;
+	if (!sensor->told || batch->start_ns > sensor->told_ns)
+		sensor->told_ns = batch->start_ns;
+	sensor->told = true;
+}
+
+int nj_merge_push(struct nj_merge *merge, const struct nj_batch *batch)
+{
+	struct sensor *sensor = sensor_of(merge, batch->sensor);
+	if (sensor == NULL)
+		return NJ_ERR_LIMIT;
+	merge->counts.windows_received += batch->windows_n;
+	if (merge->popped && batch->start_ns <= merge->popped_ns) {
+		merge->counts.windows_late += batch->windows_n;
+		note_progress(sensor, batch);
+		return 0;
+	}
+	if (batch->windows_n > 0 || (batch->flags & NJ_BATCH_TICK) != 0) {
+		struct pending *pending = copy_batch(batch);
+		if (pending == NULL)
+			return NJ_ERR_MEMORY;
+		/* A sensor's event time never goes back, but a damaged or hostile one may claim so: such a batch joins its queue in time order. */
+		struct pending **at = &sensor->first;
+		if (sensor->last != NULL && sensor->last->batch.start_ns <= batch->start_ns)
+			at = &sensor->last->next;
+		while (*at != NULL && (*at)->batch.start_ns <= batch->start_ns)
+			at = &(*at)->next;
+		pending->next = *at;
+		*at = pending;
+		if (pending->next == NULL)
+			sensor->last = pending;
+		merge->counts.pending_bytes += pending->size;
+		if (merge->counts.pending_bytes > merge->counts.pending_bytes_peak)
+			merge->counts.pending_bytes_peak = merge->counts.pending_bytes;
+	}
+	note_progress(sensor, batch);
+	return 0;
+}
+
+static bool earliest(const struct nj_merge *merge, uint64_t *ret_start_ns)
+{
+	bool found = false;
+	for (uint32_t i = 0; i < merge->sensors_n; i++) {
+		const struct pending *first = merge->sensors[i].first;
+		if (first != NULL && (!found || first->batch.start_ns < *ret_start_ns)) {
+			*ret_start_ns = first->batch.start_ns;
+			found = true;
+		}
+	}
+	return found;
+}
+
+static bool is_complete(const struct nj_merge *merge, uint64_t start_ns)
+{
+	if (merge->sensors_n < merge->options.sensors_expected)
+		return false;
+	uint64_t foremost_ns = 0;
+	for (uint32_t i = 0; i < merge->sensors_n; i++)
+		if (merge->sensors[i].told && merge->sensors[i].told_ns > foremost_ns)
+			foremost_ns = merge->sensors[i].told_ns;
+	for (uint32_t i = 0; i < merge->sensors_n; i++) {
+		const struct sensor *sensor = &merge->sensors[i];
+		if (sensor->finished || (sensor->told && sensor->told_ns >= start_ns))
+			continue;
+		bool given_up = merge->options.hold_ns > 0 && foremost_ns > start_ns && foremost_ns - start_ns > merge->options.hold_ns;
+		if (!given_up)
+			return false;
+	}
+	return true;
+}
+
+static void add_drop(struct nj_sensor_account *into, const struct nj_drop_count *drop)
+{
+	for (uint32_t i = 0; i < into->drops_n; i++)
+		if (strncmp(into->drops[i].name, drop->name, NJ_DROP_NAME_MAX) == 0) {
+			into->drops[i].frames += drop->frames;
+			return;
+		}
+	if (into->drops_n < NJ_DROP_REASONS_MAX)
+		into->drops[into->drops_n++] = *drop;
+	else
+		into->drops[NJ_DROP_REASONS_MAX - 1].frames += drop->frames;
+}
+
+void nj_account_add(struct nj_sensor_account *into, const struct nj_sensor_account *from)
+{
+	into->frames_seen += from->frames_seen;
+	into->frames_decoded += from->frames_decoded;
+	into->bytes_seen += from->bytes_seen;
+	into->kernel_drops += from->kernel_drops;
+	into->interface_drops += from->interface_drops;
+	into->flows_opened += from->flows_opened;
+	into->flows_ended += from->flows_ended;
+	into->flows_evicted += from->flows_evicted;
+	into->flows_active += from->flows_active;
+	into->flows_one_sided += from->flows_one_sided;
+	into->windows_closed += from->windows_closed;
+	into->windows_dropped += from->windows_dropped;
+	into->contacts_lost += from->contacts_lost;
+	into->clock_clamps += from->clock_clamps;
+	for (uint32_t i = 0; i < from->drops_n && i < NJ_DROP_REASONS_MAX; i++)
+		add_drop(into, &from->drops[i]);
+}
+
+static int compare_windows(const void *a, const void *b)
+{
+	const struct nj_window *x = *(const struct nj_window *const *)a, *y = *(const struct nj_window *const *)b;
+	return nj_agent_id_compare(&x->agent, &y->agent);
+}
+
+/* Pointers to all windows of the round, ascending by agent; the account and the sensors' names into *ret_round*. */
+static int gather(struct nj_merge *merge, uint64_t start_ns, struct nj_round *ret_round)
+{
+	uint32_t tellers = 0;
+	merge->order_n = 0;
+	for (uint32_t i = 0; i < merge->sensors_n; i++) {
+		bool tells = false;
+		for (struct pending *p = merge->sensors[i].first; p != NULL && p->batch.start_ns == start_ns; p = p->next) {
+			if (ret_round->width_ms == 0)
+				ret_round->width_ms = p->batch.width_ms;
+			if (p->batch.width_ms != ret_round->width_ms) {
+				merge->counts.windows_refused += p->batch.windows_n;
+				continue;
+			}
+			tells = true;
+			if ((p->batch.flags & NJ_BATCH_TICK) != 0)
+				nj_account_add(&ret_round->account, &p->batch.account);
+			if (merge->order_n + p->batch.windows_n > merge->order_capacity) {
+				uint32_t capacity = 2 * (merge->order_n + p->batch.windows_n) + 64;
+				const struct nj_window **order = realloc(merge->order, capacity * sizeof *order);
+				struct nj_window *round = realloc(merge->round, capacity * sizeof *round);
+				merge->order = order != NULL ? order : merge->order;
+				merge->round = round != NULL ? round : merge->round;
+				if (order == NULL || round == NULL)
+					return NJ_ERR_MEMORY;
+				merge->order_capacity = capacity;
+			}
+			for (uint32_t w = 0; w < p->batch.windows_n; w++)
+				merge->order[merge->order_n++] = &p->batch.windows[w];
+		}
+		if (tells) {
+			tellers++;
+			snprintf(ret_round->sensor, sizeof ret_round->sensor, "%s", merge->sensors[i].name);
+		}
+	}
+	if (tellers > 1)
+		snprintf(ret_round->sensor, sizeof ret_round->sensor, "%u sensors", tellers);
+	qsort(merge->order, merge->order_n, sizeof *merge->order, compare_windows);
+	return 0;
+}
+
+/* False when the arena is full. */
+static bool join(struct nj_merge *merge, struct nj_round *ret_round)
+{
+	uint32_t n = 0;
+	for (uint32_t i = 0; i < merge->order_n;) {
+		const struct nj_window *first = merge->order[i++];
+		struct nj_window joined = *first;
+		bool grown = false;
+		while (i < merge->order_n && nj_agent_id_compare(&merge->order[i]->agent, &first->agent) == 0) {
+			if (!nj_window_merge(&joined, merge->order[i++], &merge->arena))
+				return false;
+			grown = true;
+		}
+		if (grown && !nj_window_cap(&joined, nj_hash64, &merge->options.key, &merge->arena))
+			return false;
+		merge->round[n++] = joined;
+	}
+	ret_round->windows = merge->round;
+	ret_round->windows_n = n;
+	return true;
+}
+
+static void forget_through(struct nj_merge *merge, uint64_t start_ns)
+{
+	for (uint32_t i = 0; i < merge->sensors_n; i++)
+		while (merge->sensors[i].first != NULL && merge->sensors[i].first->batch.start_ns <= start_ns)
+			drop_first(merge, &merge->sensors[i]);
+}
+
+int nj_merge_pop(struct nj_merge *merge, struct nj_round *ret_round)
+{
+	if (merge->popped)
+		forget_through(merge, merge->popped_ns); /* the round handed out last */
+	uint64_t start_ns = 0;
+	if (!earliest(merge, &start_ns))
+		return 0;
+	if (!is_complete(merge, start_ns)) {
+		if (merge->counts.pending_bytes <= merge->options.pending_bytes_max)
+			return 0;
+		merge->counts.rounds_forced++;
+	}
+	struct nj_round round = {.start_ns = start_ns};
+	int error = gather(merge, start_ns, &round);
+	if (error != 0)
+		return error;
+	nj_arena_reset(&merge->arena);
+	while (!join(merge, &round)) {
+		size_t larger = 2 * merge->arena.size;
+		nj_arena_fini(&merge->arena);
+		if (larger > merge->options.pending_bytes_max || nj_arena_init(&merge->arena, larger) != 0)
+			return NJ_ERR_MEMORY;
+	}
+	merge->counts.windows_merged += round.windows_n;
+	merge->counts.rounds++;
+	merge->popped = true;
+	merge->popped_ns = start_ns;
+	*ret_round = round;
+	return 1;
+}
+
+bool nj_merge_finished(const struct nj_merge *merge)
+{
+	uint32_t finished = 0;
+	for (uint32_t i = 0; i < merge->sensors_n; i++) {
+		const struct sensor *sensor = &merge->sensors[i];
+		bool empty = sensor->first == NULL || (merge->popped && sensor->last->batch.start_ns <= merge->popped_ns);
+		if (!empty)
+			return false;
+		finished += sensor->finished;
+	}
+	return merge->sensors_n >= merge->options.sensors_expected && finished == merge->sensors_n;
+}
+
+struct nj_merge_counts nj_merge_counts(const struct nj_merge *merge)
+{
+	return merge->counts;
+}

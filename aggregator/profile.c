@@ -1,0 +1,377 @@
+/* Profiles lie in one array that is only touched as agents appear; an index of 32-bit slot numbers (open addressing, linear probing, no tombstones: a
+ * removal shifts its followers back) finds them, a list through them keeps the order of activity. Folded agents lie in sets of eight by hash; a full set loses
+ * the one silent longest. A flood of a million addresses thus costs what it costs to fold a million nearly empty profiles, and not a byte more. */
+#include "aggregator/profile.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define SUMMARY_WAYS 8
+
+struct nj_profiles {
+	struct nj_profile *profile;
+	uint32_t capacity, n;
+	uint32_t *index; /* slot + 1, 0: free */
+	uint32_t index_mask;
+	uint32_t newest, oldest; /* slot + 1 */
+	struct nj_summary *summary;
+	uint32_t sets_mask;
+	uint64_t turn, folded;
+};
+
+/* ---- blocks */
+
+#define BLOCK(member)                                                                                                  \
+	do {                                                                                                           \
+		if (profile->member == NULL)                                                                           \
+			profile->member = calloc(1, sizeof *profile->member);                                          \
+		return profile->member;                                                                                \
+	} while (0)
+
+struct nj_block_edges *nj_profile_edges(struct nj_profile *profile)
+{
+	if (profile->edges != NULL)
+		return profile->edges;
+	struct nj_block_edges *edges = calloc(1, sizeof *edges);
+	if (edges != NULL)
+		nj_bloom_init(&edges->bloom, NJ_EDGE_BITS_LOG2, NJ_DAY_NS);
+	return profile->edges = edges;
+}
+
+struct nj_block_fan *nj_profile_fan(struct nj_profile *profile)
+{
+	BLOCK(fan);
+}
+
+struct nj_block_targets *nj_profile_targets(struct nj_profile *profile)
+{
+	BLOCK(targets);
+}
+
+struct nj_block_names *nj_profile_names(struct nj_profile *profile)
+{
+	BLOCK(names);
+}
+
+struct nj_block_calls *nj_profile_calls(struct nj_profile *profile)
+{
+	BLOCK(calls);
+}
+
+struct nj_block_history *nj_profile_history(struct nj_profile *profile)
+{
+	BLOCK(history);
+}
+
+void nj_profile_clear(struct nj_profile *profile)
+{
+	free(profile->edges);
+	free(profile->fan);
+	free(profile->targets);
+	free(profile->names);
+	free(profile->calls);
+	free(profile->history);
+	memset(profile, 0, sizeof *profile);
+}
+
+uint64_t nj_profile_bytes(const struct nj_profile *profile)
+{
+	uint64_t bytes = sizeof *profile;
+	bytes += profile->edges != NULL ? sizeof *profile->edges : 0;
+	bytes += profile->fan != NULL ? sizeof *profile->fan : 0;
+	bytes += profile->targets != NULL ? sizeof *profile->targets : 0;
+	bytes += profile->names != NULL ? sizeof *profile->names : 0;
+	bytes += profile->calls != NULL ? sizeof *profile->calls : 0;
+	bytes += profile->history != NULL ? sizeof *profile->history : 0;
+	return bytes;
+}
+
+void nj_turning_to(struct nj_turning *turning, uint64_t t_ns, uint64_t span_ns)
+{
+	uint64_t slot = t_ns / span_ns;
+	if (slot <= turning->slot)
+		return;
+	if (slot == turning->slot + 1)
+		turning->before = turning->now;
+	else
+		memset(&turning->before, 0, sizeof turning->before);
+	memset(&turning->now, 0, sizeof turning->now);
+	turning->slot = slot;
+}
+
+void nj_counting_to(struct nj_counting *counting, uint64_t t_ns, uint64_t span_ns)
+{
+	uint64_t slot = t_ns / span_ns;
+	if (slot <= counting->slot)
+		return;
+	memset(&counting->now, 0, sizeof counting->now);
+	counting->slot = slot;
+}
+
+double nj_turning_estimate(const struct nj_turning *turning)
+{
+	if (turning->before.exact_n == 0 && turning->before.dense == 0)
+		return nj_hll_estimate(&turning->now);
+	struct nj_hll both = turning->now;
+	nj_hll_merge(&both, &turning->before);
+	return nj_hll_estimate(&both);
+}
+
+void nj_sighting_add(struct nj_sighting *ring, uint32_t *count, const struct nj_contact *contact, uint8_t outcome)
+{
+	ring[*count % NJ_SIGHTINGS_MAX] = (struct nj_sighting){.peer = contact->peer,
+							       .t_ns = contact->first_ns,
+							       .port = contact->port,
+							       .flow_port = contact->flow_port,
+							       .protocol = contact->protocol,
+							       .outcome = outcome};
+	(*count)++;
+}
+
+double nj_profile_own(const struct nj_profile *profile)
+{
+	return profile->learned_hours / (profile->learned_hours + 24.0);
+}
+
+/* ---- the table */
+
+static uint32_t power_at_least(uint64_t n)
+{
+	uint32_t power = 1;
+	while (power < n)
+		power *= 2;
+	return power;
+}
+
+static uint32_t index_size(uint32_t agents_max)
+{
+	return power_at_least(2ull * agents_max);
+}
+
+static uint32_t summary_sets(uint32_t agents_max)
+{
+	return power_at_least(4ull * agents_max / SUMMARY_WAYS + 1);
+}
+
+uint64_t nj_profiles_memory_bytes(uint32_t agents_max)
+{
+	return sizeof(struct nj_profiles) + (uint64_t)agents_max * (NJ_PROFILE_BYTES_MAX + sizeof(uint32_t)) +
+	       (uint64_t)index_size(agents_max) * sizeof(uint32_t) +
+	       (uint64_t)summary_sets(agents_max) * SUMMARY_WAYS * sizeof(struct nj_summary);
+}
+
+int nj_profiles_new(uint32_t agents_max, struct nj_profiles **ret_profiles)
+{
+	assert(agents_max >= 1);
+	assert(agents_max <= 1u << 28);
+	struct nj_profiles *profiles = calloc(1, sizeof *profiles);
+	if (profiles == NULL)
+		return NJ_ERR_MEMORY;
+	profiles->capacity = agents_max;
+	profiles->index_mask = index_size(agents_max) - 1;
+	profiles->sets_mask = summary_sets(agents_max) - 1;
+	profiles->turn = 1;
+	profiles->profile = calloc(agents_max, sizeof *profiles->profile);
+	profiles->index = calloc((size_t)profiles->index_mask + 1, sizeof *profiles->index);
+	profiles->summary = calloc(((size_t)profiles->sets_mask + 1) * SUMMARY_WAYS, sizeof *profiles->summary);
+	if (profiles->profile == NULL || profiles->index == NULL || profiles->summary == NULL) {
+		nj_profiles_free(&profiles);
+		return NJ_ERR_MEMORY;
+	}
+	*ret_profiles = profiles;
+	return 0;
+}
+
+void nj_profiles_free(struct nj_profiles **profiles)
+{
+	if (*profiles == NULL)
+		return;
+	for (uint32_t i = 0; (*profiles)->profile != NULL && i < (*profiles)->n; i++)
+		nj_profile_clear(&(*profiles)->profile[i]);
+	free((*profiles)->profile);
+	free((*profiles)->index);
+	free((*profiles)->summary);
+	free(*profiles);
+	*profiles = NULL;
+}
+
+static uint32_t find(const struct nj_profiles *profiles, const struct nj_agent_id *agent, uint64_t hash)
+{
+	for (uint32_t at = (uint32_t)hash & profiles->index_mask;; at = (at + 1) & profiles->index_mask) {
+		uint32_t slot = profiles->index[at];
+		if (slot == 0)
+			return at;
+		const struct nj_profile *profile = &profiles->profile[slot - 1];
+		if (profile->hash == hash && nj_agent_id_compare(&profile->agent, agent) == 0)
+			return at;
+	}
+}
+
+static void unlink_profile(struct nj_profiles *profiles, struct nj_profile *profile)
+{
+	if (profile->recent != 0)
+		profiles->profile[profile->recent - 1].older = profile->older;
+	else
+		profiles->newest = profile->older;
+	if (profile->older != 0)
+		profiles->profile[profile->older - 1].recent = profile->recent;
+	else
+		profiles->oldest = profile->recent;
+	profile->recent = profile->older = 0;
+}
+
+static void link_newest(struct nj_profiles *profiles, struct nj_profile *profile)
+{
+	uint32_t slot = (uint32_t)(profile - profiles->profile) + 1;
+	profile->recent = 0;
+	profile->older = profiles->newest;
+	if (profiles->newest != 0)
+		profiles->profile[profiles->newest - 1].recent = slot;
+	else
+		profiles->oldest = slot;
+	profiles->newest = slot;
+}
+
+/* Takes a slot number out of the index; what follows it in its probe run moves back, so that no search ends too early. */
+static void forget(struct nj_profiles *profiles, uint32_t at)
+{
+	uint32_t hole = at;
+	for (uint32_t next = (hole + 1) & profiles->index_mask; profiles->index[next] != 0; next = (next + 1) & profiles->index_mask) {
+		uint32_t home = (uint32_t)profiles->profile[profiles->index[next] - 1].hash & profiles->index_mask;
+		if (((next - home) & profiles->index_mask) >= ((next - hole) & profiles->index_mask)) {
+			profiles->index[hole] = profiles->index[next];
+			hole = next;
+		}
+	}
+	profiles->index[hole] = 0;
+}
+
+static struct nj_summary *summary_set(const struct nj_profiles *profiles, uint64_t hash)
+{
+	return &profiles->summary[(size_t)(hash >> 32 & profiles->sets_mask) * SUMMARY_WAYS];
+}
+
+static void fold(struct nj_profiles *profiles, const struct nj_profile *profile)
+{
+	struct nj_summary *set = summary_set(profiles, profile->hash), *at = &set[0];
+	for (int i = 1; i < SUMMARY_WAYS && at->used; i++)
+		if (!set[i].used || set[i].last_ns < at->last_ns)
+			at = &set[i];
+	*at = (struct nj_summary){.agent = profile->agent,
+				  .used = 1,
+				  .home = profile->home,
+				  .group = (uint16_t)profile->group,
+				  .hash = profile->hash,
+				  .first_ns = profile->first_ns,
+				  .last_ns = profile->last_ns,
+				  .windows = profile->windows,
+				  .bytes_out = profile->bytes_out,
+				  .bytes_in = profile->bytes_in,
+				  .learned_hours = profile->learned_hours};
+	if (profile->edges != NULL) {
+		at->answered = profile->edges->answered;
+		at->failed = profile->edges->failed;
+	}
+	if (profile->history != NULL) {
+		at->out = profile->history->out.cell[NJ_BASELINE_WEEK_CELLS - 1];
+		for (int side = 0; side < NJ_SIDES; side++)
+			at->fan[side] = profile->history->fan[side].cell[NJ_BASELINE_DAY_CELLS - 1];
+	}
+	profiles->folded++;
+}
+
+/* What the summary remembers goes into a fresh profile; false when it knows nothing of the agent. */
+static bool unfold(struct nj_profiles *profiles, struct nj_profile *profile)
+{
+	struct nj_summary *set = summary_set(profiles, profile->hash);
+	for (int i = 0; i < SUMMARY_WAYS; i++) {
+		struct nj_summary *from = &set[i];
+		if (!from->used || from->hash != profile->hash || nj_agent_id_compare(&from->agent, &profile->agent) != 0)
+			continue;
+		profile->first_ns = from->first_ns;
+		profile->last_ns = from->last_ns;
+		profile->windows = from->windows;
+		profile->bytes_out = from->bytes_out;
+		profile->bytes_in = from->bytes_in;
+		profile->learned_hours = from->learned_hours;
+		if (from->answered + from->failed > 0 && nj_profile_edges(profile) != NULL) {
+			profile->edges->answered = from->answered;
+			profile->edges->failed = from->failed;
+		}
+		if (from->learned_hours > 0 && nj_profile_history(profile) != NULL) {
+			profile->history->out.cell[NJ_BASELINE_WEEK_CELLS - 1] = from->out;
+			for (int side = 0; side < NJ_SIDES; side++)
+				profile->history->fan[side].cell[NJ_BASELINE_DAY_CELLS - 1] = from->fan[side];
+		}
+		from->used = 0;
+		return true;
+	}
+	return false;
+}
+
+/* A slot for a newcomer: a fresh one, or that of the agent silent longest; NULL when every one is in use. */
+static struct nj_profile *make_room(struct nj_profiles *profiles)
+{
+	if (profiles->n < profiles->capacity)
+		return &profiles->profile[profiles->n++];
+	struct nj_profile *oldest = &profiles->profile[profiles->oldest - 1];
+	if (oldest->taken == profiles->turn)
+		return NULL;
+	fold(profiles, oldest);
+	forget(profiles, find(profiles, &oldest->agent, oldest->hash));
+	unlink_profile(profiles, oldest);
+	nj_profile_clear(oldest);
+	return oldest;
+}
+
+struct nj_profile *nj_profiles_take(struct nj_profiles *profiles, const struct nj_agent_id *agent, uint64_t hash, bool *ret_new)
+{
+	uint32_t at = find(profiles, agent, hash);
+	struct nj_profile *profile;
+	if (profiles->index[at] != 0) {
+		profile = &profiles->profile[profiles->index[at] - 1];
+		unlink_profile(profiles, profile);
+		*ret_new = false;
+	} else {
+		profile = make_room(profiles);
+		if (profile == NULL)
+			return NULL;
+		profile->agent = *agent;
+		profile->hash = hash;
+		profile->used = true;
+		*ret_new = !unfold(profiles, profile);
+		at = find(profiles, agent, hash); /* making room may have moved the index */
+		profiles->index[at] = (uint32_t)(profile - profiles->profile) + 1;
+	}
+	profile->taken = profiles->turn;
+	link_newest(profiles, profile);
+	return profile;
+}
+
+void nj_profiles_release(struct nj_profiles *profiles)
+{
+	profiles->turn++;
+}
+
+uint32_t nj_profiles_n(const struct nj_profiles *profiles)
+{
+	return profiles->n;
+}
+
+uint64_t nj_profiles_folded(const struct nj_profiles *profiles)
+{
+	return profiles->folded;
+}
+
+uint64_t nj_profiles_bytes(const struct nj_profiles *profiles)
+{
+	uint64_t bytes = 0;
+	for (uint32_t i = 0; i < profiles->n; i++)
+		bytes += nj_profile_bytes(&profiles->profile[i]);
+	return bytes;
+}
+
+struct nj_profile *nj_profiles_at(struct nj_profiles *profiles, uint32_t index)
+{
+	return index < profiles->n && profiles->profile[index].used ? &profiles->profile[index] : NULL;
+}
