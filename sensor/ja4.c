@@ -136,6 +136,8 @@ static void put_count(size_t n, char text[2])
 bool nj_ja4(const struct nj_client_hello *hello, char transport, char ret_text[NJ_JA4_TEXT_MAX])
 {
 	assert(transport == 't' || transport == 'q' || transport == 'd');
+	if (hello->is_v2)
+		return false;
 	if (hello->ciphers_n > NJ_TLS_CIPHERS_MAX || hello->extensions_n > NJ_TLS_EXTENSIONS_MAX ||
 	    hello->sigalgs_n > NJ_TLS_SIGALGS_MAX)
 		return false;

@@ -12,8 +12,8 @@
 
 #define NJ_JA4_TEXT_MAX 37 /* with the NUL */
 
-/* *transport*: 't' TCP, 'q' QUIC, 'd' DTLS. False, and *ret_text* untouched, when the hello offered more than is kept of it: a hash
- * over half a list would name another client. */
+/* *transport*: 't' TCP, 'q' QUIC, 'd' DTLS. False, and *ret_text* untouched, when the hello offered more than is kept of it, since a hash
+ * over half a list would name another client; and for a hello in SSL 2.0 framing, which other tools give none. */
 bool nj_ja4(const struct nj_client_hello *hello, char transport, char ret_text[NJ_JA4_TEXT_MAX]);
 
 #endif

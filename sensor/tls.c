@@ -8,6 +8,7 @@
 #include "common/cursor.h"
 
 enum { RECORD_HANDSHAKE = 22, RECORD_HEAD_BYTES = 5, RECORD_BYTES_MAX = 16640 };
+enum { V2_FLAG = 0x80 };
 enum { MESSAGE_CLIENT_HELLO = 1, MESSAGE_SERVER_HELLO = 2, MESSAGE_HEAD_BYTES = 4 };
 enum {
 	EXTENSION_SERVER_NAME = 0,
@@ -204,13 +205,20 @@ static bool next_extension(struct nj_cursor *list, uint16_t *ret_type, struct nj
 	return nj_cursor_ok(list);
 }
 
-static enum nj_parse read_client_hello(struct nj_cursor c, struct nj_client_hello *hello)
+/* All but the lists, whose length says what of them is valid: clearing those would cost more than parsing. */
+static void clear_client_hello(struct nj_client_hello *hello)
 {
-	hello->extensions_n = hello->sigalgs_n = hello->alpn_n = hello->sni_bytes = 0;
+	hello->legacy_version = hello->version_max = 0;
+	hello->ciphers_n = hello->extensions_n = hello->sigalgs_n = hello->alpn_n = hello->sni_bytes = 0;
 	hello->alpn_bytes = 0;
-	hello->has_sni = hello->has_ech = hello->has_supported_versions = false;
+	hello->has_sni = hello->has_ech = hello->has_supported_versions = hello->is_v2 = false;
 	hello->sni[0] = '\0';
 	hello->alpn[0] = 0;
+}
+
+static enum nj_parse read_client_hello(struct nj_cursor c, struct nj_client_hello *hello)
+{
+	clear_client_hello(hello);
 	hello->legacy_version = hello->version_max = nj_cursor_u16(&c);
 	nj_cursor_skip(&c, 32); /* random */
 	uint8_t session_bytes = nj_cursor_u8(&c);
@@ -287,8 +295,45 @@ enum nj_parse nj_tls_server_hello_message(const uint8_t *data, size_t size, stru
 	return verdict == NJ_PARSE_DONE ? read_server_hello(body, ret_hello) : verdict;
 }
 
+/* length with the top bit set (2), 1, version, lengths of ciphers, session and challenge (2 each), ciphers of three bytes. Only a cipher with a leading
+ * zero is one of TLS; the others are SSL 2.0's own and left out. */
+static enum nj_parse read_v2_client_hello(const uint8_t *data, size_t size, struct nj_client_hello *hello)
+{
+	struct nj_cursor c = nj_cursor_make(data, size);
+	size_t message_size = nj_cursor_u16(&c) & 0x7fff;
+	uint8_t type = nj_cursor_u8(&c);
+	uint16_t version = nj_cursor_u16(&c);
+	if ((size >= 3 && type != MESSAGE_CLIENT_HELLO) || (size >= 5 && version != 0x0002 && (version < 0x0300 || version > 0x0304)))
+		return NJ_PARSE_NO;
+	uint16_t ciphers_bytes = nj_cursor_u16(&c);
+	uint16_t session_bytes = nj_cursor_u16(&c);
+	uint16_t challenge_bytes = nj_cursor_u16(&c);
+	if (!nj_cursor_ok(&c))
+		return NJ_PARSE_MORE;
+	if (ciphers_bytes % 3 != 0 || message_size != 9u + ciphers_bytes + session_bytes + challenge_bytes)
+		return NJ_PARSE_NO;
+	struct nj_cursor ciphers = nj_cursor_sub(&c, ciphers_bytes);
+	nj_cursor_skip(&c, (size_t)session_bytes + challenge_bytes);
+	if (!nj_cursor_ok(&c))
+		return NJ_PARSE_MORE;
+	clear_client_hello(hello);
+	hello->legacy_version = hello->version_max = version;
+	hello->is_v2 = true;
+	while (nj_cursor_left(&ciphers) >= 3) {
+		uint32_t cipher = nj_cursor_u24(&ciphers);
+		if (cipher > 0xffff)
+			continue;
+		if (hello->ciphers_n < NJ_TLS_CIPHERS_MAX)
+			hello->ciphers[hello->ciphers_n] = (uint16_t)cipher;
+		hello->ciphers_n++;
+	}
+	return NJ_PARSE_DONE;
+}
+
 enum nj_parse nj_tls_client_hello(const uint8_t *data, size_t size, struct nj_client_hello *ret_hello)
 {
+	if (size >= 1 && (data[0] & V2_FLAG))
+		return read_v2_client_hello(data, size, ret_hello);
 	if (lies_in_one_record(data, size, MESSAGE_CLIENT_HELLO))
 		return nj_tls_client_hello_message(data + RECORD_HEAD_BYTES, size - RECORD_HEAD_BYTES, ret_hello);
 	uint8_t joined[MESSAGE_HEAD_BYTES + NJ_TLS_HELLO_BYTES_MAX];

@@ -31,6 +31,7 @@ struct nj_client_hello {
 	bool has_sni;                 /* the extension is there, even if empty */
 	bool has_ech;                 /* encrypted client hello offered: the name may be a cover */
 	bool has_supported_versions;
+	bool is_v2;                   /* in SSL 2.0 framing (RFC 5246 E.2), as old clients open: no extensions */
 	uint16_t ciphers[NJ_TLS_CIPHERS_MAX];
 	uint16_t extensions[NJ_TLS_EXTENSIONS_MAX];
 	uint16_t sigalgs[NJ_TLS_SIGALGS_MAX];
@@ -46,7 +47,7 @@ struct nj_server_hello {
 	uint8_t alpn[NJ_TLS_ALPN_MAX]; /* as above */
 };
 
-/* From the first byte of a direction of a TCP stream. */
+/* From the first byte of a direction of a TCP stream. The client's hello may also come in SSL 2.0 framing. */
 enum nj_parse nj_tls_client_hello(const uint8_t *data, size_t size, struct nj_client_hello *ret_hello);
 enum nj_parse nj_tls_server_hello(const uint8_t *data, size_t size, struct nj_server_hello *ret_hello);
 

@@ -126,8 +126,11 @@ static void half_a_list_has_no_fingerprint(void **state)
 	hello.extensions_n = NJ_TLS_EXTENSIONS_MAX;
 	hello.sigalgs_n = NJ_TLS_SIGALGS_MAX + 1;
 	assert_false(nj_ja4(&hello, 't', text));
-	assert_string_equal(text, "untouched");
 	hello.sigalgs_n = NJ_TLS_SIGALGS_MAX;
+	hello.is_v2 = true;
+	assert_false(nj_ja4(&hello, 't', text));
+	hello.is_v2 = false;
+	assert_string_equal(text, "untouched");
 	assert_true(nj_ja4(&hello, 't', text));
 	assert_int_equal(strlen(text), NJ_JA4_TEXT_MAX - 1);
 }

@@ -150,6 +150,7 @@ static void check_browser_hello(void)
 	assert_int_equal(hello.alpn_bytes, 2);
 	assert_string_equal((char *)hello.alpn, "h2");
 	assert_true(hello.has_ech);
+	assert_false(hello.is_v2);
 }
 
 static void every_field_of_a_client_hello(void **state)
@@ -221,7 +222,7 @@ static void other_protocols_are_refused_at_once(void **state)
 	(void)state;
 	static const char *const openings[] = {
 		"GET / HTTP/1.1\r\n", "SSH-2.0-x\r\n", "\x15\x03\x03", "\x16\x02", "\x16\x03\x05", "\x16\x03\x01\xff",
-		"\x17\x03\x03", "\x80\x2e\x01\x03\x01",
+		"\x17\x03\x03", "\x80\x2e\x02", "\x80\x2e\x01\x04\x01", "\x80\x2e\x01\x03\x05",
 	};
 	for (size_t i = 0; i < sizeof openings / sizeof openings[0]; i++) {
 		size_t n = strlen(openings[i]);
@@ -324,6 +325,37 @@ static void an_old_hello_has_no_extensions(void **state)
 	assert_string_equal(hello.sni, "");
 }
 
+static void a_hello_in_the_framing_of_ssl_2(void **state)
+{
+	(void)state;
+	static struct bytes b;
+	size_t message = put_open(&b, 2);
+	put_number(&b, 1, 1);
+	put_number(&b, 0x0301, 2);
+	put_number(&b, 9, 2);
+	put_number(&b, 0, 2);
+	put_number(&b, 16, 2);
+	put_number(&b, 0x000039, 3);
+	put_number(&b, 0x0700c0, 3); /* SSL 2.0's own */
+	put_number(&b, 0x0000ff, 3);
+	put_fill(&b, 0x11, 16);
+	put_close(&b, message, 2);
+	b.at[0] |= 0x80;
+	for (size_t n = 1; n < b.n; n++) {
+		uint8_t *copy = exact_copy(b.at, n);
+		assert_int_equal(nj_tls_client_hello(copy, n, &hello), NJ_PARSE_MORE);
+		free(copy);
+	}
+	assert_int_equal(nj_tls_client_hello(b.at, b.n, &hello), NJ_PARSE_DONE);
+	assert_true(hello.is_v2);
+	assert_int_equal(hello.version_max, 0x0301);
+	assert_int_equal(hello.ciphers_n, 2);
+	assert_int_equal(hello.ciphers[1], 0x00ff);
+	assert_int_equal(hello.extensions_n, 0);
+	b.at[1]++; /* a length that does not add up */
+	assert_int_equal(nj_tls_client_hello(b.at, b.n, &hello), NJ_PARSE_NO);
+}
+
 static void what_the_server_chose(void **state)
 {
 	(void)state;
@@ -388,6 +420,7 @@ int main(void)
 		cmocka_unit_test(lists_beyond_what_is_kept_are_counted),
 		cmocka_unit_test(names_are_cut_and_odd_extensions_tolerated),
 		cmocka_unit_test(an_old_hello_has_no_extensions),
+		cmocka_unit_test(a_hello_in_the_framing_of_ssl_2),
 		cmocka_unit_test(what_the_server_chose),
 		cmocka_unit_test(the_sixteen_grease_values),
 		cmocka_unit_test(damage_never_breaks_the_bounds),
