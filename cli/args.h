@@ -29,7 +29,8 @@ enum nj_verb {
 	NJ_VERBS_N
 };
 
-#define NJ_OPERANDS_MAX 4096
+#define NJ_OPERANDS_MAX   4096
+#define NJ_BUDGET_DEFAULT 5
 
 /* Sets of verbs an option belongs to. */
 #define NJ_FOR(verb)    (1u << NJ_VERB_##verb)
@@ -53,7 +54,7 @@ enum nj_verb {
 	X(only, 0, TEXT, "WORD", 0, 0, NULL, NJ_FOR(EVALUATE), "only captures whose path or label contains WORD")                \
 	X(baseline, 'b', TEXT, "FILE", 0, 0, NULL, NJ_FOR(REPLAY) | NJ_FOR(EVALUATE), "judge by this baseline instead of the shipped prior") \
 	X(inventory, 'i', TEXT, "FILE", 0, 0, NULL, NJ_FOR_WINDOWED, "who is who: home networks, names, permitted scanners, decoys (YAML)") \
-	X(budget, 0, NUMBER, "N", 0.001, 1e6, 20, NJ_FOR(REPLAY) | NJ_FOR(EVALUATE), "false alerts a day you can live with")      \
+	X(budget, 0, NUMBER, "N", 0.001, 1e6, NJ_BUDGET_DEFAULT, NJ_FOR(REPLAY) | NJ_FOR(EVALUATE), "false alerts a day you can live with")      \
 	X(fail_on, 'f', SEVERITY, "SEVERITY", 0, 0, 0, NJ_FOR(REPLAY), "exit 1 when an alert is this severe or more: low, medium, high, critical") \
 	X(top, 't', COUNT, "N", 0, 100000, 20, NJ_FOR(REPLAY), "detections told in full; the rest get a line each")               \
 	X(bpf, 0, TEXT, "FILTER", 0, 0, NULL, NJ_FOR_READING, "only packets that match this filter (pcap-filter syntax)")         \

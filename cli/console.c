@@ -46,7 +46,7 @@ void nj_console_init(struct nj_console *console, FILE *out, FILE *err, const cha
 {
 	bool terminal = isatty(fileno(out)) == 1;
 	bool dumb = getenv("TERM") != NULL && strcmp(getenv("TERM"), "dumb") == 0;
-	*console = (struct nj_console){.out = out, .err = err};
+	*console = (struct nj_console){.out = out, .err = err, .terminal = terminal};
 	console->colour = strcmp(color, "always") == 0 || (strcmp(color, "auto") == 0 && terminal && !dumb && !is_set("NO_COLOR"));
 	console->utf8 = speaks_utf8();
 	console->live = isatty(fileno(err)) == 1 && !dumb;

@@ -6,6 +6,7 @@
 #include "common/error.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 
 enum nj_ink { NJ_INK_PLAIN, NJ_INK_BOLD, NJ_INK_DIM, NJ_INK_RED, NJ_INK_ORANGE, NJ_INK_YELLOW, NJ_INK_BLUE, NJ_INK_GREEN, NJ_INK_ALARM };
@@ -14,9 +15,11 @@ struct nj_console {
 	FILE *out, *err;    /* borrowed */
 	bool colour;        /* escape codes on out */
 	bool utf8;          /* out takes more than ASCII */
+	bool terminal;      /* out is a terminal */
 	bool live;          /* err is a terminal: progress may be drawn */
 	unsigned width;     /* columns of out, 40..200 */
 	unsigned err_width; /* of err */
+	uint64_t (*clock_ns)(void); /* monotonic; set by main.c, the only one to read a clock */
 };
 
 /* *color*: "auto", "always" or "never". Reads NO_COLOR, TERM, COLUMNS, LC_ALL/LC_CTYPE/LANG and asks the terminals. */

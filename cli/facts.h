@@ -9,6 +9,7 @@
 
 struct nj_facts {
 	const char *source;   /* what was read, as the operands of a shell command; "FILE..." when too long or not to be had again */
+	const char *again;    /* the options that change what is found, and source: what follows "nightjar replay" */
 	uint32_t inputs_n, inputs_failed;
 	uint64_t first_ns, last_ns; /* of the packets */
 	struct nj_sensor_account account; /* over the whole run */
@@ -16,6 +17,7 @@ struct nj_facts {
 	uint64_t clock_jumps; /* frames whose absurd time was put right */
 	struct nj_aggregator_counts counts;
 	uint32_t window_ms;
+	uint64_t memory_bytes; /* of all tables: the most this run could take */
 	double budget;        /* alerts a day */
 	const char *baseline; /* path, or NULL for the shipped prior */
 	const char *report, *extract, *store; /* paths written, or NULL */

@@ -1,6 +1,7 @@
 /* See human.h. Everything in UTC and in the C locale: the same capture reads the same everywhere. */
 #include "cli/human.h"
 
+#include "aggregator/alert.h"
 #include "common/label.h"
 
 #include <math.h>
@@ -180,27 +181,6 @@ char *nj_human_feature(const char *name, nj_human text)
 	return text;
 }
 
-const char *nj_human_protocol(uint8_t protocol, nj_human text)
-{
-	switch (protocol) {
-	case 1:
-		return "icmp";
-	case 6:
-		return "tcp";
-	case 17:
-		return "udp";
-	case 58:
-		return "icmp6";
-	case 132:
-		return "sctp";
-	case 254:
-		return "arp";
-	default:
-		snprintf(text, NJ_HUMAN_MAX, "ip/%u", protocol);
-		return text;
-	}
-}
-
 char *nj_human_agent(const struct nj_agent_id *agent, nj_human text)
 {
 	char addr[NJ_ADDR_TEXT_MAX], segment[NJ_SEGMENT_TEXT_MAX];
@@ -233,8 +213,8 @@ bool nj_human_agent_parse(const char *text, struct nj_agent_id *ret_agent)
 char *nj_human_endpoint(const struct nj_addr *addr, uint16_t port, uint8_t protocol, nj_human text)
 {
 	char host[NJ_ADDR_TEXT_MAX];
-	nj_human other;
-	const char *words = nj_human_protocol(protocol, other);
+	char other[NJ_PROTOCOL_TEXT_MAX];
+	const char *words = nj_protocol_text(protocol, other);
 	nj_addr_text(addr, host);
 	bool has_ports = protocol == 6 || protocol == 17 || protocol == 132;
 	if (!has_ports)

@@ -22,7 +22,6 @@ char *nj_human_rfc3339(uint64_t t_ns, nj_human text);        /* UTC with nine di
 char *nj_human_p(double p, nj_human text);                   /* "3e-09", "0.02"; "<1e-12" at the floor */
 char *nj_human_value(double value, const char *unit, nj_human text); /* by the unit of the feature table: bytes, shares and seconds get their own form, the rest a number */
 char *nj_human_feature(const char *name, nj_human text);      /* "bytes_out_external" -> "bytes out external", made safe */
-const char *nj_human_protocol(uint8_t protocol, nj_human text);      /* "tcp", "udp", "icmp", "ip/47" */
 
 /* "10.1.2.3", "vlan:7/10.1.2.3". */
 char *nj_human_agent(const struct nj_agent_id *agent, nj_human text);

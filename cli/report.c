@@ -311,19 +311,19 @@ static void slot_unseen(struct nj_page *page, struct nj_text *text)
 	nj_text_add(text, "</ul>");
 }
 
-static void add_command(struct nj_page *page, struct nj_text *text, const char *why, const char *before, const char *after)
+static void add_command(struct nj_text *text, const char *why, const char *before, const char *operands)
 {
 	nj_text_format(text, "<p>%s</p><div class=\"cmd\"><code>nightjar %s ", why, before);
-	nj_page_foreign(text, page->facts->source);
-	nj_text_format(text, "%s</code></div>", after);
+	nj_page_foreign(text, operands);
+	nj_text_add(text, "</code></div>");
 }
 
 static void slot_commands(struct nj_page *page, struct nj_text *text)
 {
-	add_command(page, text, "The packets behind each detection, as pcapng for Wireshark:", "replay --extract evidence", "");
-	add_command(page, text, "The detections as NDJSON, one object a line:", "replay --json", "");
-	add_command(page, text, "Every flow, with Community ID, to compare with other tools:", "flows", "");
-	add_command(page, text, "What every agent did, window by window:", "windows", "");
+	add_command(text, "The packets behind each detection, as pcapng for Wireshark:", "replay --extract evidence", page->facts->again);
+	add_command(text, "The detections as NDJSON, one object a line:", "replay --json", page->facts->again);
+	add_command(text, "Every flow, with Community ID, to compare with other tools:", "flows", page->facts->source);
+	add_command(text, "What every agent did, window by window:", "windows", page->facts->source);
 }
 
 /* Comes last of all slots that draw: it holds what the others collected. */

@@ -387,13 +387,13 @@ static void print_next(struct nj_console *console, const struct nj_facts *facts,
 	if (facts->report != NULL)
 		print_command(console, facts->report, "the report: open it in a browser");
 	else {
-		snprintf(line, sizeof line, "nightjar replay --report report.html %s", facts->source);
+		snprintf(line, sizeof line, "nightjar replay --report report.html %s", facts->again);
 		print_command(console, line, "the same as a page with plots");
 	}
 	if (findings->alerts_n > 0 && facts->extract != NULL)
 		print_command(console, facts->extract, "the packets of each alert, for Wireshark");
 	else if (findings->alerts_n > 0) {
-		snprintf(line, sizeof line, "nightjar replay --extract evidence %s", facts->source);
+		snprintf(line, sizeof line, "nightjar replay --extract evidence %s", facts->again);
 		print_command(console, line, "the packets of each alert, for Wireshark");
 	}
 	if (facts->store != NULL) {

@@ -171,6 +171,7 @@ static inline void sample_facts(struct nj_facts *facts)
 {
 	memset(facts, 0, sizeof *facts);
 	facts->source = "tap-a.pcapng tap-b.pcap.gz";
+	facts->again = "--budget 5 tap-a.pcapng tap-b.pcap.gz";
 	facts->inputs_n = 2;
 	facts->inputs_failed = 1;
 	facts->first_ns = SAMPLE_START_NS + 1250000;
