@@ -126,7 +126,7 @@ static enum nj_drop decode_vxlan(struct walk *walk, struct datum d, struct nj_pa
 	const uint8_t *h = take(&d, 8);
 	if (h == NULL)
 		return NJ_DROP_truncated;
-	if ((h[0] & 0x08) == 0 || h[7] != 0) /* the VNI must be valid, the last byte is reserved */
+	if ((h[0] & 0x08) == 0) /* the VNI is valid; all other bits are to be ignored (RFC 7348 5) */
 		return NJ_DROP_non_ip;
 	walk->segment = nj_segment_make(NJ_SEGMENT_VNI, be24(h + 4));
 	return decode_ethernet(walk, d, ret);
@@ -731,8 +731,20 @@ static enum nj_drop decode_cooked(struct walk *walk, struct datum d, uint32_t by
 	return type == 4 ? decode_llc(walk, d, ret) : NJ_DROP_non_ip;
 }
 
+/* Cisco HDLC: address 0x0f or 0x8f, control 0, an Ethernet type. */
+static enum nj_drop decode_hdlc(struct walk *walk, struct datum d, struct nj_packet *ret)
+{
+	const uint8_t *h = take(&d, 4);
+	if (h == NULL)
+		return NJ_DROP_truncated;
+	uint16_t type = be16(h + 2);
+	return type >= TYPE_MIN ? decode_type(walk, d, type, ret) : NJ_DROP_non_ip;
+}
+
 static enum nj_drop decode_ppp_link(struct walk *walk, struct datum d, struct nj_packet *ret)
 {
+	if (d.captured >= 2 && (d.at[0] & 0x7f) == 0x0f && d.at[1] == 0) /* captured on a line that turned out to be Cisco HDLC */
+		return decode_hdlc(walk, d, ret);
 	if (d.captured >= 2 && d.at[0] == 0xff && d.at[1] == 0x03) /* address and control, as in HDLC framing */
 		pass(&d, 2);
 	return decode_ppp(walk, d, ret);
@@ -758,6 +770,8 @@ static enum nj_drop decode_other_link(struct walk *walk, struct datum d, struct 
 		return decode_cooked(walk, d, 20, 0, ret);
 	case NJ_LINK_PPP:
 		return decode_ppp_link(walk, d, ret);
+	case NJ_LINK_HDLC:
+		return decode_hdlc(walk, d, ret);
 	default:
 		return NJ_DROP_link_type;
 	}

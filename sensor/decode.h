@@ -1,7 +1,7 @@
 /* From a captured frame to its innermost IP packet and transport header, through every encapsulation on the way. Pure: no allocation, state or clock; any thread.
  * About 10 to 40 ns a frame; the worst case is bounded by NJ_DECODE_DEPTH_MAX headers.
  *
- * Links: Ethernet (II, LLC/SNAP), Linux cooked v1 and v2, raw IP, BSD loopback, PPP. Encapsulations: 802.1Q, QinQ, MPLS (and Ethernet pseudowires), PPPoE, GRE v0,
+ * Links: Ethernet (II, LLC/SNAP), Linux cooked v1 and v2, raw IP, BSD loopback, PPP, Cisco HDLC. Encapsulations: 802.1Q, QinQ, MPLS (and Ethernet pseudowires), PPPoE, GRE v0,
  * ERSPAN I-III, IP in IP, 6in4, VXLAN, GENEVE, GTP-U. A tunnel whose content does not decode stays the packet it is by itself: UDP to port 4789, GRE without
  * ports. So what is inside is believed only if it validates. IP protocols without a parser (ESP, OSPF, IGMP, ...) are decoded with both ports 0.
  *
@@ -22,6 +22,7 @@ enum nj_link_type {
 	NJ_LINK_RAW_DLT_12 = 12,
 	NJ_LINK_RAW_DLT_14 = 14,
 	NJ_LINK_RAW = 101,
+	NJ_LINK_HDLC = 104,
 	NJ_LINK_LOOP = 108,
 	NJ_LINK_LINUX_SLL = 113,
 	NJ_LINK_IPV4 = 228,
