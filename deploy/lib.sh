@@ -55,6 +55,17 @@ missing_from() {
 	done <"$1"
 }
 
+# Servers among the packages are for the tests to start, in namespaces of their own: Debian is kept from starting them here as it installs them.
+apt_install() (
+	local policy=/usr/sbin/policy-rc.d
+	if [ ! -e "$policy" ]; then
+		trap 'as_root rm -f "$policy"' EXIT
+		printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null
+		as_root chmod 755 "$policy"
+	fi
+	as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" </dev/null >&2
+)
+
 # install_packages FILE... : what the files list and the machine lacks. "optional:FILE" may leave unknown names out, loudly.
 install_packages() {
 	if ! command -v apt-get >/dev/null; then
@@ -75,7 +86,7 @@ install_packages() {
 		[ -n "$wanted" ] || continue
 		say "installing: $(tr '\n' ' ' <<<"$wanted")"
 		# shellcheck disable=SC2086
-		as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $wanted </dev/null >&2
+		apt_install $wanted
 	done
 }
 

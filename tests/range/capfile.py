@@ -59,19 +59,19 @@ def stretch(source, target, factor, over_s):
     return move
 
 
-FIRST_WHOLE = 30        # data segments of a flow kept whole: handshakes, banners, first requests and answers
-BULK_FROM_BYTES = 700   # only segments larger than this are cut afterwards
-KEEP_BYTES = 96         # of each cut frame: headers and the first bytes of payload
+BULK_FROM_BYTES = 700   # only frames larger than this are ever cut
+KEEP_BYTES = 80         # of each cut frame: headers and the first bytes of payload
 
 
-def trim(source, target):
-    """Cuts large TCP segments after the first FIRST_WHOLE of their flow to KEEP_BYTES. The wire length stays, as in any capture with a snap length."""
+def trim(source, target, whole):
+    """Cuts the large TCP segments of a flow to KEEP_BYTES after its first *whole* ones (handshakes, banners, first answers). The wire length stays, as in
+    any capture with a snap length, and so does every frame that is not large."""
     seen, packets, saved = {}, [], 0
     for t_us, wire, frame in read(source):
         flow = tcp_flow(frame)
         if flow and len(frame) > BULK_FROM_BYTES:
             seen[flow] = seen.get(flow, 0) + 1
-            if seen[flow] > FIRST_WHOLE:
+            if seen[flow] > whole:
                 saved += len(frame) - KEEP_BYTES
                 frame = frame[:KEEP_BYTES]
         packets.append((t_us, wire, frame))

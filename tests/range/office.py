@@ -159,14 +159,14 @@ def monitoring(a, period_s=15):
         a.wait(period_s)
 
 
-def application(a):
+def application(a, pause_s=3):
     """The application server lives between database, cache and a partner's API."""
     while a.going():
         query_accounts(a)
         a.run("redis-cli", "-h", "cache.bank.example", stdin="".join(f"set session:{a.rng.randrange(10**6)} {a.rng.random()}\nget session:1\n" for _ in range(8)))
         if a.rng.random() < 0.3:
             a.run("curl", "-s", *to_null(["https://api.crm-suite.example/api/rates"]))
-        a.think(3, 0.5)
+        a.think(pause_s, 0.5)
 
 
 def continuous_integration(a, period_s=45):

@@ -141,10 +141,10 @@ def _amid(*actions, after_s=20, pause_s=5):
 
 
 def bank_day(stage, p):
-    """Ten minutes of a bank with an intruder: sweeps, guesses its way on, calls home, tunnels, carries out, touches a decoy."""
-    office(stage, ["ws01", "ws02", "ws03", "ws04", "ws05", "ws06", "adm01"], pause_s=22)
+    """Seven minutes of a bank with an intruder: sweeps, guesses its way on, calls home, tunnels, carries out, touches a decoy."""
+    office(stage, ["ws01", "ws02", "ws03", "ws04", "ws05", "ws06", "adm01"], pause_s=25)
     stage.play(o.monitoring, stage.actor("mon"), 40)
-    stage.play(o.application, stage.actor("app"))
+    stage.play(o.application, stage.actor("app"), 15)
     home, scout = attacker(stage, 0), attacker(stage, 1)
     stage.play(x.beacon, stage.actor(home.host.name, "beacon"), 8, 0.2, 60)
 
@@ -158,7 +158,7 @@ def bank_day(stage, p):
         home.wait(30)
         x.tunnel_dns2tcp(home, 12_000)
         home.wait(30)
-        x.carry_out(home, 14_000_000)
+        x.carry_out(home, 12_000_000)
     stage.play(intrusion)
     stage.finish()
 

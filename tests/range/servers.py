@@ -190,7 +190,7 @@ def postgres_binaries():
     return os.path.dirname(found[-1]) if found else None
 
 
-def wait_for_port(name, process, port, limit_s=30):
+def wait_for_port(name, process, port, limit_s=90):
     """Until the host's own socket table shows the port listening: asking by a connection would be traffic."""
     deadline = time.monotonic() + limit_s
     while time.monotonic() < deadline:

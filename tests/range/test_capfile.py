@@ -40,12 +40,12 @@ def check_stretch(folder):
 
 def check_trim(folder):
     bulk, small = segment(1000, 1448), segment(1001, 200)
-    packets = [(n, len(bulk), bulk) for n in range(capfile.FIRST_WHOLE + 5)] + [(100 + n, len(small), small) for n in range(60)]
+    packets = [(n, len(bulk), bulk) for n in range(30 + 5)] + [(100 + n, len(small), small) for n in range(60)]
     capfile.write(f"{folder}/b.pcap", packets)
-    capfile.trim(f"{folder}/b.pcap", f"{folder}/c.pcap.zst")
+    capfile.trim(f"{folder}/b.pcap", f"{folder}/c.pcap.zst", whole=30)
     got = list(capfile.read(f"{folder}/c.pcap.zst"))
     assert [(t, wire) for t, wire, _ in got] == [(t, wire) for t, wire, _ in packets]
-    assert [len(frame) for _, _, frame in got[:35]] == [len(bulk)] * capfile.FIRST_WHOLE + [capfile.KEEP_BYTES] * 5
+    assert [len(frame) for _, _, frame in got[:35]] == [len(bulk)] * 30 + [capfile.KEEP_BYTES] * 5
     assert all(len(frame) == len(small) for _, _, frame in got[35:]), "small segments stay whole, however many"
 
 

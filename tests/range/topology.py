@@ -107,9 +107,9 @@ def _plug(name, number, mac):
     command("ip", "netns", "add", name)
     _quiet(name)
     command("ip", "link", "add", "name", f"port{number}", "type", "veth", "peer", "name", "eth0", "address", mac, "netns", name)
-    for offload in ("tx", "sg", "tso", "gso", "gro"):
-        for where in ([], inside(name, [])):
-            subprocess.run(where + ["ethtool", "-K", "eth0" if where else f"port{number}", offload, "off"], check=True, capture_output=True)
+    offloads = [word for offload in ("tx", "sg", "tso", "gso", "gro") for word in (offload, "off")]
+    subprocess.run(["ethtool", "-K", f"port{number}"] + offloads, check=True, capture_output=True)
+    subprocess.run(inside(name, ["ethtool", "-K", "eth0"] + offloads), check=True, capture_output=True)
     command("ip", "link", "set", "dev", f"port{number}", "master", "hub0", "up")
     command("ip", "-n", name, "link", "set", "dev", "lo", "up")
     command("ip", "-n", name, "link", "set", "dev", "eth0", "up")
@@ -121,11 +121,11 @@ def _quiet(name):
 
 
 def _sysctl(name, *settings):
-    for setting in settings:
-        key, value = setting.split("=", 1)
+    script = ""
+    for key, value in (setting.split("=", 1) for setting in settings):
         path = "/proc/sys/" + key.replace(".", "/")
-        argv = ["sh", "-c", f'[ ! -e {path} ] || echo "{value}" > {path}']
-        subprocess.run(inside(name, argv) if name else argv, check=True)
+        script += f'[ ! -e {path} ] || echo "{value}" > {path}\n'
+    subprocess.run(inside(name, ["sh", "-c", script]) if name else ["sh", "-c", script], check=True)
 
 
 def inventory_yaml():
