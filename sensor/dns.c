@@ -86,22 +86,24 @@ static void skip_name(struct nj_cursor *c)
 	}
 }
 
+/* False: not even the first question is one. A later one that is none cuts the message there. */
 static bool read_questions(const uint8_t *message, struct nj_cursor *c, struct nj_dns *dns)
 {
-	for (unsigned i = 0; i < dns->questions_n && nj_cursor_ok(c); i++) {
+	for (unsigned i = 0; i < dns->questions_n && !dns->cut; i++) {
 		if (i >= NJ_DNS_QUESTIONS_MAX) {
 			skip_name(c);
 			nj_cursor_skip(c, 4);
+			dns->cut = !nj_cursor_ok(c);
 			continue;
 		}
 		struct nj_dns_question *question = &dns->questions[i];
-		if (!read_name(message, c, question))
-			return false;
+		bool good = read_name(message, c, question);
 		question->type = nj_cursor_u16(c);
 		question->class = nj_cursor_u16(c);
-		dns->questions_kept++;
+		dns->cut = !good || !nj_cursor_ok(c);
+		dns->questions_kept += !dns->cut;
 	}
-	return nj_cursor_ok(c);
+	return dns->questions_n == 0 || dns->questions_kept > 0;
 }
 
 static void keep_address(struct nj_dns *dns, uint16_t type, uint16_t class, const uint8_t *data, size_t size)
@@ -170,7 +172,8 @@ enum nj_parse nj_dns_datagram(const uint8_t *data, size_t size, struct nj_dns *r
 		return NJ_PARSE_NO;
 	if (!read_questions(data, &c, dns))
 		return NJ_PARSE_NO;
-	read_records(&c, dns);
+	if (!dns->cut)
+		read_records(&c, dns);
 	/* Nothing but a header that announces what is not there: any twelve bytes may look like that. */
 	bool nothing_read = dns->questions_n == 0 && dns->answers_read == 0;
 	return dns->cut && nothing_read ? NJ_PARSE_NO : NJ_PARSE_DONE;

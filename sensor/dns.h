@@ -39,7 +39,7 @@ struct nj_dns {
 	uint16_t flags;         /* as sent */
 	bool response;
 	bool truncated;         /* TC bit */
-	bool cut;               /* the records end before the header says: cut by the capture, or lying; what was read is here */
+	bool cut;               /* it ends before its header says: cut by the capture, or lying; what was read is here */
 	uint8_t opcode;
 	uint8_t rcode;
 	uint16_t questions_n;   /* counts of the header */
@@ -48,13 +48,13 @@ struct nj_dns {
 	uint16_t additionals_n;
 	uint16_t answers_read;  /* answer records actually there */
 	uint32_t answer_bytes;  /* sum of their resource data */
-	uint8_t questions_kept; /* min(questions_n, NJ_DNS_QUESTIONS_MAX) */
+	uint8_t questions_kept; /* of them, read and kept here */
 	uint8_t addresses_n;    /* of A and AAAA answers, the first few */
 	struct nj_addr addresses[NJ_DNS_ADDRESSES_MAX];
 	struct nj_dns_question questions[NJ_DNS_QUESTIONS_MAX];
 };
 
-/* One datagram: DONE or NO, never MORE. NO: no DNS header, or a question that does not parse. */
+/* One datagram: DONE or NO, never MORE. NO: no DNS header, or a first question that does not parse. */
 enum nj_parse nj_dns_datagram(const uint8_t *data, size_t size, struct nj_dns *ret_dns);
 
 /* The next message of a TCP direction. DONE sets *ret_used* to the bytes it took: go on behind them. */

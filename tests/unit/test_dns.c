@@ -146,6 +146,23 @@ static void more_addresses_and_questions_than_are_kept(void **state)
 	assert_int_equal(dns.answer_bytes, 80);
 }
 
+/* A count that promises more questions than there are: the first still stands, nothing behind it is believed. */
+static void questions_that_are_not_there(void **state)
+{
+	(void)state;
+	static struct bytes b;
+	for (uint16_t promised = 2; promised < 200; promised += 97) {
+		put_head(&b, 0x0100, promised, 1, 0, 0);
+		put_question(&b, "first.example", NJ_DNS_TXT);
+		put_text(&b, "\x05tail");
+		assert_int_equal(parse(&b), NJ_PARSE_DONE);
+		assert_true(dns.cut);
+		assert_int_equal(dns.questions_kept, 1);
+		assert_string_equal(dns.questions[0].name, "first.example");
+		assert_int_equal(dns.answers_read, 0);
+	}
+}
+
 static void bytes_that_need_escapes(void **state)
 {
 	(void)state;
@@ -323,6 +340,7 @@ int main(void)
 		cmocka_unit_test(a_response),
 		cmocka_unit_test(every_truncation),
 		cmocka_unit_test(more_addresses_and_questions_than_are_kept),
+		cmocka_unit_test(questions_that_are_not_there),
 		cmocka_unit_test(bytes_that_need_escapes),
 		cmocka_unit_test(the_root_is_empty),
 		cmocka_unit_test(the_longest_name),
