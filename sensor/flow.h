@@ -10,6 +10,7 @@
 #define NJ_SENSOR_FLOW_H
 
 #include "common/hash.h"
+#include "sensor/echo.h"
 #include "sensor/packet.h"
 
 #include <assert.h>
@@ -27,16 +28,15 @@ enum nj_flow_state {
 	NJ_FLOW_SEQUENCE = 1 << 3,  /* pair: next_sequence is known */
 	NJ_FLOW_GAP = 1 << 5,       /* pair: the cold part knows of holes */
 	NJ_FLOW_FIN = 1 << 7,       /* pair */
-	NJ_FLOW_SYN = 1 << 9,       /* the opening was seen */
-	NJ_FLOW_SYN_ACK = 1 << 10,
-	NJ_FLOW_CLOSED = 1 << 11,   /* FIN both ways or RST: lingers for late packets */
-	NJ_FLOW_TOUCHED = 1 << 12,  /* has something to tell in this window */
-	NJ_FLOW_CLASSIFY = 1 << 13, /* nDPI wants more of its packets */
-	NJ_FLOW_INSPECT = 1 << 14,  /* parsers want more of its payload */
-	NJ_FLOW_PENDING = 1 << 15,  /* opened, outcome not yet known */
-	NJ_FLOW_TCP = 1 << 16,
-	NJ_FLOW_ENDED = 1 << 17,    /* its end was counted */
-	NJ_FLOW_PAYLOAD = 1 << 18,  /* pair: payload came from this side */
+	NJ_FLOW_INSPECT = 1 << 9,   /* pair: parsers want more of this side's payload */
+	NJ_FLOW_BEGAN = 1 << 11,    /* pair: its SYN was seen, so initial_sequence is the first byte's, less one */
+	NJ_FLOW_SYN_ACK = 1 << 13,  /* the server agreed, as far as is known */
+	NJ_FLOW_CLOSED = 1 << 14,   /* FIN both ways or RST: lingers for late packets */
+	NJ_FLOW_TOUCHED = 1 << 15,  /* has something to tell in this window */
+	NJ_FLOW_CLASSIFY = 1 << 16, /* nDPI wants more of its packets */
+	NJ_FLOW_PENDING = 1 << 17,  /* opened, outcome not yet known */
+	NJ_FLOW_TCP = 1 << 18,
+	NJ_FLOW_ENDED = 1 << 19,    /* its end was counted */
 	NJ_FLOW_IDLE_SHIFT = 20,    /* two bits: enum nj_flow_idle */
 };
 
@@ -105,7 +105,10 @@ struct nj_flow {
 	uint64_t packets[2], bytes[2], wire_bytes[2]; /* per side */
 	uint64_t retransmitted;
 	uint64_t spilled_bytes[2], spilled_wire_bytes[2]; /* of this window, moved here before the hot counters overflow */
-	struct nj_flow_gap gap[2][NJ_FLOW_GAPS_MAX];
+	union {
+		struct nj_flow_gap gap[2][NJ_FLOW_GAPS_MAX]; /* TCP, per side */
+		struct nj_echo echo;                         /* ICMP */
+	};
 	uint32_t requests;
 	/* names, in sensor/text.h; 0 none */
 	uint32_t server_name, client_text, fingerprint, hassh_server, alpn, dns_name;

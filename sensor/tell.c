@@ -1,7 +1,11 @@
 #include "sensor/tell.h"
 
+#include "sensor/note.h"
+
 #include <stdio.h>
 #include <string.h>
+
+#define DNS_OVER_TLS_PORT 853
 
 bool nj_tell_is_agent(const struct nj_addr *addr)
 {
@@ -20,6 +24,7 @@ static const char *app_of(struct nj_tell *tell, uint16_t label)
 		memset(app, 0, NJ_APP_TEXT_MAX);
 		const char *text = nj_classify_label(tell->classify, (uint16_t)tell->labels_n);
 		memcpy(app, text, strnlen(text, NJ_APP_TEXT_MAX - 1));
+		tell->encrypted_dns[tell->labels_n] = strstr(text, "DoH_DoT") != NULL;
 	}
 	return tell->app[label];
 }
@@ -169,7 +174,18 @@ static void client_add(struct nj_tell *tell, uint32_t agent, const struct view *
 	client->port = view->server_port;
 }
 
-static void tell_end(struct nj_tell *tell, const struct view *view, const struct nj_flow_hot *hot, const struct nj_flow *flow)
+/* Once a flow, when it is known. */
+static void encrypted_dns_note(const struct nj_tell *tell, struct nj_features *f, const struct view *view, struct nj_flow *flow)
+{
+	if (flow->facts & NJ_FACT_ENCRYPTED_DNS || flow->outcome == NJ_OUTCOME_MIDSTREAM)
+		return;
+	if (view->server_port != DNS_OVER_TLS_PORT && !tell->encrypted_dns[flow->label])
+		return;
+	flow->facts |= NJ_FACT_ENCRYPTED_DNS;
+	f->dns_encrypted_flows++;
+}
+
+static void tell_end(struct nj_tell *tell, const struct view *view, const struct nj_flow_hot *hot, struct nj_flow *flow)
 {
 	const struct nj_addr *self = &flow->key.addr[view->self];
 	if (!nj_tell_is_agent(self) || flow->no_agent == view->self + 1)
@@ -183,7 +199,10 @@ static void tell_end(struct nj_tell *tell, const struct view *view, const struct
 	struct nj_contact *contact = nj_ledger_contact(tell->ledger, &key, app_of(tell, flow->label));
 	if (contact != NULL)
 		contact_add(contact, tell, view, hot, flow);
-	features_add(nj_ledger_features(tell->ledger, agent), view, hot, flow);
+	struct nj_features *features = nj_ledger_features(tell->ledger, agent);
+	features_add(features, view, hot, flow);
+	if (view->role == NJ_ROLE_CLIENT)
+		encrypted_dns_note(tell, features, view, flow);
 	if (flow->client_kind != 0 && view->role == NJ_ROLE_CLIENT)
 		client_add(tell, agent, view, flow);
 }

@@ -16,7 +16,8 @@ struct nj_tell {
 	const struct nj_texts *texts;
 	const struct nj_networks *home;
 	uint64_t start_ns; /* of the window under way */
-	uint32_t labels_n; /* of app, filled so far */
+	uint32_t labels_n; /* of app and encrypted_dns, filled so far */
+	bool encrypted_dns[NJ_LABELS_MAX];
 	char app[NJ_LABELS_MAX][NJ_APP_TEXT_MAX]; /* labels as contacts carry them */
 };
 

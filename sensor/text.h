@@ -5,6 +5,7 @@
 
 #include "common/hash.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #define NJ_TEXT_NONE      0
@@ -23,6 +24,7 @@ struct nj_texts {
 	uint32_t texts_max, buckets, free;
 	uint64_t refused;     /* names not kept, the table being full */
 	const struct nj_hash_key *key;
+	bool keep_questions;  /* DNS names are worth places here: only where flow records are wanted, since each question is a flow of its own */
 };
 
 uint64_t nj_texts_memory_bytes(uint32_t texts_max);

@@ -14,7 +14,9 @@
 #include "sensor/flow.h"
 #include "sensor/fragment.h"
 #include "sensor/icmp_error.h"
+#include "sensor/inspect.h"
 #include "sensor/ledger.h"
+#include "sensor/note.h"
 #include "sensor/outcome.h"
 #include "sensor/tell.h"
 #include "sensor/text.h"
@@ -40,6 +42,8 @@ struct nj_worker {
 	struct nj_classify *classify;
 	struct nj_ledger *ledger;
 	struct nj_tell *tell;
+	struct nj_note note;
+	struct nj_inspect *inspect;
 	const struct nj_frame *frame;   /* being pushed */
 	uint64_t now_ns, width_ns, answer_ns, active_ns;
 	uint64_t window;                /* number: start / width */
@@ -105,7 +109,7 @@ uint64_t nj_worker_memory_bytes(const struct nj_worker_options *options)
 	fragment_options(options, &fragment);
 	return sizeof(struct nj_worker) + sizeof(struct nj_tell) + nj_flows_memory_bytes(&flows) + nj_fragment_memory_bytes(&fragment) +
 	       nj_classify_memory_bytes(options->classifying_max) + nj_ledger_memory_bytes(options->ledger_entries_max) +
-	       nj_texts_memory_bytes(texts_max(options));
+	       nj_texts_memory_bytes(texts_max(options)) + nj_inspect_memory_bytes(options->inspecting_max) + nj_note_memory_bytes();
 }
 
 static int options_check(const struct nj_worker_options *o, struct nj_message *message)
@@ -138,7 +142,9 @@ static int parts_new(struct nj_worker *w, struct nj_message *message)
 	const struct nj_hash_key *key = &w->options.hash_key;
 	w->tell = calloc(1, sizeof *w->tell);
 	if (w->tell == NULL || nj_flows_init(&w->flows, &flows) != NJ_OK || nj_texts_init(&w->texts, texts_max(&w->options), key) != NJ_OK ||
-	    nj_fragment_new(&fragment, &w->fragment) != NJ_OK || nj_ledger_new(w->options.ledger_entries_max, key, &w->ledger) != NJ_OK)
+	    nj_fragment_new(&fragment, &w->fragment) != NJ_OK || nj_ledger_new(w->options.ledger_entries_max, key, &w->ledger) != NJ_OK ||
+	    nj_note_init(&w->note, w->ledger, &w->texts, key) != NJ_OK ||
+	    nj_inspect_new(w->options.inspecting_max, &w->flows, &w->note, &w->inspect) != NJ_OK)
 		return nj_fail(message, NJ_ERR_MEMORY, "worker: no memory for its tables (%llu bytes)",
 			       (unsigned long long)nj_worker_memory_bytes(&w->options));
 	return nj_classify_new(w->options.classifying_max, message, &w->classify);
@@ -168,6 +174,7 @@ int nj_worker_new(const struct nj_worker_options *options, const struct nj_worke
 	w->tell->classify = w->classify;
 	w->tell->texts = &w->texts;
 	w->tell->home = options->home;
+	w->texts.keep_questions = sink->flow != NULL;
 	*ret_worker = w;
 	return NJ_OK;
 }
@@ -180,6 +187,8 @@ void nj_worker_free(struct nj_worker **worker)
 	nj_flows_fini(&w->flows);
 	nj_texts_fini(&w->texts);
 	nj_fragment_free(&w->fragment);
+	nj_inspect_free(&w->inspect);
+	nj_note_fini(&w->note);
 	nj_ledger_free(&w->ledger);
 	nj_classify_free(&w->classify);
 	free(w->tell);
@@ -236,6 +245,8 @@ static void flow_over(struct nj_worker *w, struct nj_flow_hot *hot, struct nj_fl
 	hot->state |= NJ_FLOW_ENDED;
 	flow->end_reason = (uint8_t)reason;
 	classify_finish(w, hot, flow, true);
+	nj_inspect_finish(w->inspect, hot, flow);
+	nj_note_ssh_login(&w->note, hot, flow, reason == NJ_END_IDLE || reason == NJ_END_CLOSED);
 	if (nj_tell_end(w->tell, hot, flow))
 		w->account.flows_one_sided++;
 	w->account.flows_ended++;
@@ -339,6 +350,7 @@ static void flow_open(struct nj_worker *w, struct nj_flow_hot *hot, struct nj_fl
 	flow->external = (uint8_t)(nj_tell_is_external(w->tell, &flow->key.addr[0]) | nj_tell_is_external(w->tell, &flow->key.addr[1]) << 1);
 	if (broadcast)
 		flow->external &= (uint8_t)~(1u << !side);
+	nj_inspect_open(hot, packet);
 	w->account.flows_opened++;
 	if (!opening) {
 		flow->outcome = NJ_OUTCOME_MIDSTREAM;
@@ -347,7 +359,7 @@ static void flow_open(struct nj_worker *w, struct nj_flow_hot *hot, struct nj_fl
 	}
 	flow->news = NJ_NEWS_OPENED;
 	flow->outcome = NJ_OUTCOME_PENDING;
-	hot->state |= NJ_FLOW_PENDING | (tcp ? NJ_FLOW_SYN : 0u);
+	hot->state |= NJ_FLOW_PENDING;
 	if (expects_nothing(packet, about, broadcast))
 		outcome_set(w, hot, flow, NJ_OUTCOME_ANSWERED, packet->t_ns);
 }
@@ -362,7 +374,8 @@ static void count_spill(struct nj_flow_hot *hot, struct nj_flow *flow, unsigned 
 	hot->wire_bytes[side] = 0;
 }
 
-static void count_bytes(struct nj_flow_hot *hot, struct nj_flow *flow, unsigned side, const struct nj_packet *packet)
+/* Gives the payload bytes that were not there before. */
+static uint32_t count_bytes(struct nj_flow_hot *hot, struct nj_flow *flow, unsigned side, const struct nj_packet *packet)
 {
 	uint32_t bytes = packet->payload_wire_bytes < WIRE_BYTES_MAX ? packet->payload_wire_bytes : WIRE_BYTES_MAX;
 	if (bytes > 0 && (hot->state & NJ_FLOW_TCP)) {
@@ -377,6 +390,7 @@ static void count_bytes(struct nj_flow_hot *hot, struct nj_flow *flow, unsigned 
 	hot->wire_bytes[side] += packet->wire_bytes < WIRE_BYTES_MAX ? packet->wire_bytes : WIRE_BYTES_MAX;
 	if ((hot->bytes[side] | hot->wire_bytes[side]) >= NJ_FLOW_SPILL_BYTES)
 		count_spill(hot, flow, side);
+	return bytes;
 }
 
 /* First packet of a side: its first sequence number is what tells a repeated SYN from a new conversation. */
@@ -385,7 +399,7 @@ static void side_begin(struct nj_flow_hot *hot, struct nj_flow *flow, unsigned s
 	hot->state |= (uint32_t)NJ_FLOW_SEEN << side;
 	flow->initial_sequence[side] = packet->tcp_sequence;
 	if (packet->tcp_flags & NJ_TCP_SYN) {
-		hot->state |= (uint32_t)NJ_FLOW_SEQUENCE << side;
+		hot->state |= (uint32_t)(NJ_FLOW_SEQUENCE | NJ_FLOW_BEGAN) << side;
 		hot->next_sequence[side] = packet->tcp_sequence + 1;
 	}
 }
@@ -481,6 +495,37 @@ static void flow_cut(struct nj_worker *w, struct nj_flow_hot *hot, struct nj_flo
 	flow->requests = -flow->requests_window;
 }
 
+static void echo_note(struct nj_features *f, struct nj_flow *flow, const struct nj_packet *packet)
+{
+	f->icmp_echo_out++;
+	f->icmp_payload_bytes_out += packet->payload_wire_bytes;
+	if (packet->payload_wire_bytes > NJ_ECHO_LARGE) {
+		f->icmp_large_out++;
+		f->icmp_entropy_mbit += nj_echo_entropy_mbit(packet->payload, packet->payload_bytes);
+	}
+	if (nj_echo_is_request(packet)) {
+		nj_echo_request(&flow->echo, packet);
+		return;
+	}
+	enum nj_echo_verdict verdict = nj_echo_reply(&flow->echo, packet);
+	f->icmp_mismatched += verdict == NJ_ECHO_MISMATCHED;
+	f->icmp_unsolicited_out += verdict == NJ_ECHO_UNSOLICITED;
+}
+
+/* What counts for its sender without a flow's help: echo and ARP requests. */
+static void note_other(struct nj_worker *w, struct nj_flow *flow, const struct nj_packet *packet)
+{
+	bool echo = nj_echo_is_request(packet) || nj_echo_is_reply(packet);
+	bool arp_request = packet->protocol == NJ_PROTOCOL_ARP && packet->arp_operation == 1;
+	if ((!echo && !arp_request) || !nj_tell_is_agent(&packet->src))
+		return;
+	struct nj_features *f = nj_ledger_features(w->ledger, nj_ledger_agent(w->ledger, &packet->src, packet->segment));
+	if (echo)
+		echo_note(f, flow, packet);
+	else
+		f->arp_requests++;
+}
+
 static void packet_take(struct nj_worker *w, const struct nj_packet *packet)
 {
 	unsigned side;
@@ -499,7 +544,7 @@ static void packet_take(struct nj_worker *w, const struct nj_packet *packet)
 	if (begins || packet->t_ns - hot->last_ns >= BURST_NS)
 		burst_note(w, flow, packet->t_ns);
 	hot->last_ns = packet->t_ns;
-	count_bytes(hot, flow, side, packet);
+	uint32_t fresh_bytes = count_bytes(hot, flow, side, packet);
 	if (packet->tcp_flags & (NJ_TCP_SYN | NJ_TCP_FIN | NJ_TCP_RST) || (hot->state & NJ_FLOW_PENDING)) {
 		enum nj_outcome outcome = nj_outcome_packet(hot, side, packet);
 		if (outcome != NJ_OUTCOME_NONE)
@@ -508,6 +553,10 @@ static void packet_take(struct nj_worker *w, const struct nj_packet *packet)
 	bool has_payload = packet->payload_bytes > 0 || (packet->protocol != NJ_PROTOCOL_TCP && packet->protocol != NJ_PROTOCOL_UDP);
 	if (has_payload && (hot->state & NJ_FLOW_CLASSIFY))
 		classify_packet(w, hot, flow, packet);
+	if (packet->payload_bytes > 0 && (hot->state & (uint32_t)NJ_FLOW_INSPECT << side))
+		nj_inspect_packet(w->inspect, hot, flow, side, packet, fresh_bytes);
+	if (packet->protocol != NJ_PROTOCOL_TCP && packet->protocol != NJ_PROTOCOL_UDP)
+		note_other(w, flow, packet);
 	if ((hot->state & (NJ_FLOW_CLOSED | NJ_FLOW_ENDED)) == NJ_FLOW_CLOSED)
 		flow_over(w, hot, flow, NJ_END_CLOSED);
 }
@@ -533,6 +582,8 @@ static void flows_tell(struct nj_worker *w)
 		struct nj_flow_hot *hot = &w->flows.hot[flow->slot];
 		if ((hot->state & NJ_FLOW_PENDING) && flow->first_ns + w->answer_ns <= w->window_end_ns)
 			outcome_set(w, hot, flow, nj_outcome_overdue(hot), w->window_end_ns - 1);
+		if ((flow->facts & (NJ_FACT_SSH_KEYS | NJ_FACT_SSH_JUDGED)) == NJ_FACT_SSH_KEYS)
+			nj_note_ssh_login(&w->note, hot, flow, false);
 		nj_tell_window(w->tell, hot, flow);
 		if (hot->state & NJ_FLOW_PENDING) {
 			flow->touched_at = kept;
