@@ -301,6 +301,8 @@ const struct nj_networks *nj_inventory_home(const struct nj_inventory *inventory
 
 const struct nj_inventory_agent *nj_inventory_agent(const struct nj_inventory *inventory, const struct nj_agent_id *id)
 {
+	if (inventory->agents_n == 0)
+		return NULL;
 	const struct nj_inventory_agent exact = {.id = *id}, any = {.id = {.addr = id->addr}, .any_segment = true};
 	const struct nj_inventory_agent *found =
 		bsearch(&exact, inventory->agents, inventory->agents_n, sizeof exact, compare_agents);

@@ -50,6 +50,7 @@ static void test_default_home(void **state)
 		if (nj_networks_contain(nj_inventory_home(inventory), &a) != cases[i].home)
 			fail_msg("%s", cases[i].text);
 	}
+	assert_null(nj_inventory_agent(inventory, &(struct nj_agent_id){0}));
 	nj_inventory_free(&inventory);
 	assert_null(inventory);
 	nj_inventory_free(&inventory);
