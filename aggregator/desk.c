@@ -348,13 +348,20 @@ static void judge_score(struct nj_desk *desk, const struct nj_judged *judged, co
 		nj_tail_learn(&desk->tails[score->detector], score->value);
 		return;
 	}
+	const struct nj_detector *detector = nj_detectors[score->detector];
+	bool raised = score->certain || strength >= desk->threshold;
+	if (raised && detector->explained_away != NULL && detector->explained_away(judged->views, judged->views_n, score)) {
+		desk->counts.explained_away++;
+		return;
+	}
 	if (!score->certain && strength >= desk->budget.params.peak_min)
 		nj_budget_observe(&desk->budget, desk->runs, desk->runs_n, desk->now_ns, profile->hash, strength);
-	if (score->certain || strength >= desk->threshold) {
+	if (raised) {
 		raise_score(desk, judged, score, ln_p, &alert);
 		return;
 	}
-	(void)nj_tail_step(&desk->tails[score->detector], score->value, NULL, NULL);
+	enum nj_tail_verdict verdict;
+	(void)nj_tail_step(&desk->tails[score->detector], score->value, &verdict, NULL);
 }
 
 static void set_threshold(struct nj_desk *desk)

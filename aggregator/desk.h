@@ -30,6 +30,7 @@ struct nj_desk_options {
 struct nj_desk_counts {
 	uint64_t raised, paged, queued, merged; /* raised = paged + queued + merged */
 	uint64_t tests, scores;
+	uint64_t explained_away;    /* strong enough, but accounted for by something else in the same round: not raised */
 	uint64_t repeats_forgotten; /* remembered alerts pushed out by newer ones: their repeats come again */
 };
 

@@ -120,6 +120,26 @@ static uint32_t judge_dns(const struct nj_judgement *judgement, struct nj_view *
 	return n;
 }
 
+/* A resolver asks on behalf of others: when another agent of the round asks it about the same domain, carrying about as much, the resolver is a relay and that
+ * agent is the one to tell. */
+static bool is_relay(const struct nj_view *views, uint32_t views_n, const struct nj_score *score)
+{
+	const struct nj_addr *self = &views[score->view].window->agent.addr;
+	for (uint32_t i = 0; i < views_n; i++) {
+		const struct nj_block_names *names = views[i].profile->names;
+		const struct nj_dns_entry *entry =
+			i != score->view && names != NULL ? nj_dns_table_find(names->entry, NJ_NAMES, score->class_key) : NULL;
+		if (entry == NULL || nj_dns_sample_bytes(&entry->sample) * 2 < score->harm)
+			continue;
+		for (uint32_t c = 0; c < views[i].window->contacts_n; c++) {
+			const struct nj_contact *contact = &views[i].window->contacts[c];
+			if (contact->role == NJ_ROLE_CLIENT && contact->port == 53 && nj_addr_equal(&contact->peer, self))
+				return true;
+		}
+	}
+	return false;
+}
+
 static void explain_dns(const struct nj_judgement *judgement, const struct nj_view *view, const struct nj_score *score, struct nj_alert *alert)
 {
 	const struct nj_window *window = view->window;
@@ -156,5 +176,6 @@ const struct nj_detector nj_detector_dns = {
 	.harm_more = 20e3,
 	.harm_most = 10e6,
 	.judge = judge_dns,
+	.explained_away = is_relay,
 	.explain = explain_dns,
 };

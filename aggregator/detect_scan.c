@@ -252,7 +252,7 @@ static uint32_t judge_failing(const struct nj_block_edges *edges, const struct n
 	*ret_score = (struct nj_score){.kind = (uint8_t)kind,
 				       .slot = NJ_SIDE_HOME,
 				       .tests = 1,
-				       .class_key = 16 + (uint64_t)kind,
+				       .class_key = NJ_SIDE_HOME + 1,
 				       .start_ns = (failing->slot - (failing->slot > 0)) * span_ns,
 				       .value = -ln_p,
 				       .ln_p = ln_p,
@@ -305,6 +305,27 @@ static void learn_scan(const struct nj_judgement *judgement, struct nj_view *vie
 	}
 }
 
+/* A router asks by ARP for every address that somebody else scans: its sweep is an echo when an agent of the same round has a run of failures
+ * as large at about the same time. */
+static bool is_echo(const struct nj_view *views, uint32_t views_n, const struct nj_score *score)
+{
+	if (score->kind != KIND_RUN)
+		return false;
+	const struct nj_scan_run *run = &views[score->view].profile->edges->run[score->slot];
+	if (run->arp * 2 <= run->scan.failures)
+		return false;
+	for (uint32_t i = 0; i < views_n; i++) {
+		if (i == score->view || views[i].profile->edges == NULL)
+			continue;
+		const struct nj_scan_run *other = &views[i].profile->edges->run[NJ_SIDE_HOME];
+		bool by_packets = other->arp * 2 <= other->scan.failures, as_large = other->scan.failures * 2 >= run->arp;
+		uint64_t apart_ns = other->last_ns > run->last_ns ? other->last_ns - run->last_ns : run->last_ns - other->last_ns;
+		if (by_packets && as_large && apart_ns < NJ_MINUTE_NS)
+			return true;
+	}
+	return false;
+}
+
 /* ---- words */
 
 static const char *shape_of(const struct nj_scan_run *run, double peers, double ports)
@@ -332,21 +353,31 @@ static void port_text(const struct nj_scan_run *run, double ports, char *text, s
 		snprintf(text, size, "on %.0f ports", ports);
 }
 
+/* Distinct peers and ports of a run. The sketches err by some per cent; there are no more of either than contacts. */
+static double run_peers(const struct nj_scan_run *run)
+{
+	return fmin(nj_hll_estimate(&run->peers), run->scan.contacts);
+}
+
+static double run_ports(const struct nj_scan_run *run)
+{
+	return fmin(nj_hll_estimate(&run->ports), run->scan.contacts);
+}
+
 static void explain_run(const struct nj_judgement *judgement, const struct nj_view *view, const struct nj_score *score, struct nj_alert *alert)
 {
 	const struct nj_scan_run *run = &view->profile->edges->run[score->slot];
-	double peers = nj_hll_estimate(&run->peers), ports = nj_hll_estimate(&run->ports);
+	double peers = run_peers(run), ports = run_ports(run);
 	double theta0 = theta0_of(judgement, view->profile->edges, (enum nj_side)score->slot);
 	double usual_failed = (1 - theta0) * run->scan.contacts;
 	char agent[NJ_ADDR_TEXT_MAX], seconds[24], where[32];
 	port_text(run, ports, where, sizeof where);
 	uint64_t end_ns = run->last_ns > run->scan.since_ns ? run->last_ns : run->scan.since_ns;
 	snprintf(alert->summary, sizeof alert->summary,
-		 "%s, %s: %u first contacts to %.0f %s%s %s in %s; %u failed (%u refused, %u unanswered, %u reset), usual is under %.0f",
-		 nj_addr_text(&view->profile->agent.addr, agent), shape_of(run, peers, ports), run->scan.contacts, peers,
-		 score->slot == NJ_SIDE_OUTSIDE ? "outside " : "", peers < 1.5 ? "host" : "hosts", where,
-		 nj_text_seconds((double)(end_ns - run->scan.since_ns) / 1e9, seconds), run->scan.failures, run->refused, run->unanswered,
-		 run->reset, ceil(usual_failed) + 1);
+		 "%s opened %u first contacts to %.0f %s%s %s in %s; %u failed (%u refused, %u unanswered, %u reset), usual is under %.0f: %s",
+		 nj_addr_text(&view->profile->agent.addr, agent), run->scan.contacts, peers, score->slot == NJ_SIDE_OUTSIDE ? "outside " : "",
+		 peers < 1.5 ? "host" : "hosts", where, nj_text_seconds((double)(end_ns - run->scan.since_ns) / 1e9, seconds),
+		 run->scan.failures, run->refused, run->unanswered, run->reset, ceil(usual_failed) + 1, shape_of(run, peers, ports));
 	alert->end_ns = end_ns;
 	double fail_ratio = run->scan.contacts > 0 ? (double)run->scan.failures / run->scan.contacts : 0;
 	nj_alert_add_feature(alert, "first_contacts_failed", "contacts", run->scan.failures, usual_failed, NAN, 0.6);
@@ -398,6 +429,7 @@ const struct nj_detector nj_detector_scan = {
 	.harm_more = 50,
 	.harm_most = 5000,
 	.judge = judge_scan,
+	.explained_away = is_echo,
 	.learn = learn_scan,
 	.explain = explain_scan,
 };
@@ -413,5 +445,6 @@ const struct nj_detector nj_detector_scan_slow = {
 	.harm_more = 50,
 	.harm_most = 5000,
 	.judge = judge_slow,
+	.explained_away = is_echo,
 	.explain = explain_scan,
 };

@@ -86,6 +86,8 @@ struct nj_detector {
 	/* Scores into ret_scores, at most NJ_SCORES_PER_JUDGE; gives their number. 0: there was nothing to test. */
 	uint32_t (*judge)(const struct nj_judgement *judgement, struct nj_view *view, struct nj_score *ret_scores);
 	void (*learn)(const struct nj_judgement *judgement, struct nj_view *view); /* or NULL */
+	/* On the desk, for a score about to be raised: something else in the same round accounts for it. Or NULL. */
+	bool (*explained_away)(const struct nj_view *views, uint32_t views_n, const struct nj_score *score);
 	/* Fills technique, summary, features, peers, flows; the desk has filled the rest. */
 	void (*explain)(const struct nj_judgement *judgement, const struct nj_view *view, const struct nj_score *score, struct nj_alert *alert);
 };

@@ -143,7 +143,9 @@ char *nj_text_bytes(double bytes, char text[24])
 
 char *nj_text_seconds(double seconds, char text[24])
 {
-	if (seconds < 10)
+	if (seconds < 0.0995)
+		snprintf(text, 24, "%.0f ms", seconds * 1000);
+	else if (seconds < 10)
 		snprintf(text, 24, "%.1f s", seconds);
 	else if (seconds < 100)
 		snprintf(text, 24, "%.0f s", seconds);

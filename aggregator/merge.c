@@ -236,7 +236,7 @@ static void add_drop(struct nj_sensor_account *into, const struct nj_drop_count 
 		into->drops[NJ_DROP_REASONS_MAX - 1].frames += drop->frames;
 }
 
-void nj_account_add(struct nj_sensor_account *into, const struct nj_sensor_account *from)
+static void add_account(struct nj_sensor_account *into, const struct nj_sensor_account *from)
 {
 	into->frames_seen += from->frames_seen;
 	into->frames_decoded += from->frames_decoded;
@@ -278,7 +278,7 @@ static int gather(struct nj_merge *merge, uint64_t start_ns, struct nj_round *re
 			}
 			tells = true;
 			if ((p->batch.flags & NJ_BATCH_TICK) != 0)
-				nj_account_add(&ret_round->account, &p->batch.account);
+				add_account(&ret_round->account, &p->batch.account);
 			if (merge->order_n + p->batch.windows_n > merge->order_capacity) {
 				uint32_t capacity = 2 * (merge->order_n + p->batch.windows_n) + 64;
 				const struct nj_window **order = realloc(merge->order, capacity * sizeof *order);

@@ -58,7 +58,4 @@ NJ_MUST_CHECK int nj_merge_pop(struct nj_merge *merge, struct nj_round *ret_roun
 bool nj_merge_finished(const struct nj_merge *merge);
 struct nj_merge_counts nj_merge_counts(const struct nj_merge *merge);
 
-/* Adds one account to another, drop reasons by name; reasons beyond NJ_DROP_REASONS_MAX go to the last entry, so that no frame is lost from the sum. */
-void nj_account_add(struct nj_sensor_account *into, const struct nj_sensor_account *from);
-
 #endif
