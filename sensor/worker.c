@@ -629,7 +629,8 @@ static void window_close(struct nj_worker *w, bool last)
 	a->flows_active = nj_flows_n(&w->flows);
 	a->contacts_lost = nj_ledger_lost(w->ledger);
 	a->windows_closed = nj_ledger_agents_n(w->ledger);
-	bool something = a->frames_seen > 0 || a->bytes_seen > 0 || a->windows_closed > 0 || a->flows_ended > 0 || a->clock_clamps > 0;
+	bool something = a->frames_seen > 0 || a->bytes_seen > 0 || a->windows_closed > 0 || a->flows_ended > 0 || a->clock_clamps > 0 ||
+			 a->flows_active > 0;
 	nj_ledger_sweep(w->ledger, w->tell->start_ns, w->options.window_ms, w->sink.window, w->sink.context);
 	if (something || last)
 		w->sink.window_end(w->sink.context, w->tell->start_ns, a);
