@@ -32,7 +32,7 @@
  *   Poisson 5 s, equal sizes      0.0005 0      0       human (lognormal sigma 1.2, 2; in bursts)   0
  *   Of the non-beacons 0.1 to 1.1 % have p <= 1e-2.
  *
- * Memory 224 bytes a key. Add 25 ns, verdict 30 us (of it 27 the periodogram). */
+ * Memory 224 bytes a key. Add 14 ns, verdict of 64 intervals 11 us, nearly all of it the periodogram. */
 #include "models/beacon.h"
 
 #include "models/fuse.h"

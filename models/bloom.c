@@ -1,6 +1,6 @@
 /* Bloom 1970, with four probes from one hash (Kirsch and Mitzenmacher 2006: h1 + i h2) and age by rotation. With b bits
  * a half and n keys in it a new hash is taken for known with chance (1 - e^(-4n/b))^4 in each half: 4096 bits and 400
- * keys give 1 %. Memory 2^(bits_log2 - 2) bytes for both halves; an operation 8 ns while the bits are in cache. */
+ * keys give 1 %. Memory 2^(bits_log2 - 2) bytes for both halves; test and add 12 ns while the bits are in cache. */
 #include "models/bloom.h"
 
 #include "models/math.h"

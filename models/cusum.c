@@ -18,7 +18,7 @@
  *
  * Direction. PCR = (out - in)/(out + in) is learned as a decayed mean and variance with a prior worth some
  * observations; what is learned is clipped to two scales, and the variance corrected for that (E min(Z^2, 4) = 0.9205).
- * Costs: scan 15 ns, cusum 5 ns, drain 5 ns, pcr 40 ns. */
+ * Costs: scan 7 ns, cusum 5 ns, drain 7 ns, pcr 28 ns. */
 #include "models/cusum.h"
 
 #include <assert.h>

@@ -3,9 +3,10 @@
  *
  *   z = m tau(1 - C_{q+1}/m);  z <- (z + C_k)/2 for k = q..1;  z <- z + m sigma(C_0/m);  estimate = m^2/(2 ln 2 z).
  *
- * Standard error 1.04/sqrt(m) = 6.5 % (measured 6.3 to 6.7 % from 100 to 1e6). Memory 200 bytes; byte registers would
- * be 264 and merge in 10 ns instead of 190, but a profile holds many and merges few. 24 exact hashes fit into the same
- * bytes, and most agents never have more peers than that. Add 8 ns exact, 3 ns dense; estimate 1.4 us dense. */
+ * Standard error 1.04/sqrt(m) = 6.5 %; measured 4.4 % at 30, 4.9 % at 300, 5.8 % at 1000, 6.3 % at 10,000 and above,
+ * bias within 0.5 %. Memory 200 bytes; byte registers would be 264 and merge in 10 ns instead of 460, but a profile
+ * holds many and merges few. 24 exact hashes fit into the same bytes, and most agents never have more peers than that.
+ * Add 6 ns exact, 3 ns dense; estimate 0.4 us dense. */
 #include "models/hll.h"
 
 #include <math.h>
@@ -29,8 +30,10 @@ void nj_registers_add(uint8_t registers[NJ_HLL_REGISTERS], uint64_t hash)
 
 void nj_registers_merge(uint8_t into[NJ_HLL_REGISTERS], const uint8_t from[NJ_HLL_REGISTERS])
 {
+	uint8_t other[NJ_HLL_REGISTERS]; /* a copy that cannot overlap lets the compiler take 16 registers at once */
+	memcpy(other, from, sizeof other);
 	for (unsigned i = 0; i < NJ_HLL_REGISTERS; i++)
-		into[i] = into[i] > from[i] ? into[i] : from[i];
+		into[i] = into[i] > other[i] ? into[i] : other[i];
 }
 
 /* sigma(x) = x + sum_{k>=1} x^(2^k) 2^(k-1): what empty registers tell. */

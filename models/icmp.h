@@ -1,6 +1,5 @@
-/* Does echo traffic carry data? A closed-form score of one (agent, peer) over some minutes: ln(1 + bytes/512) + 2
- * mismatch + H/4. A ping of 56-byte payloads for five minutes scores below 4; an ICMP tunnel moving 100 kB scores
- * above 7. Pure. */
+/* Does echo traffic carry data? A closed-form score of one (agent, peer) over some minutes: ln(1 + bytes/512) +
+ * 2 mismatch share + entropy/4. An ordinary ping scores 0 however long it runs, a tunnel above 7. Pure, 20 ns. */
 #ifndef NJ_MODELS_ICMP_H
 #define NJ_MODELS_ICMP_H
 
@@ -20,8 +19,8 @@ struct nj_icmp_score {
 	double volume, mismatch, entropy; /* the three terms, for the explanation */
 };
 
-/* Counts that contradict each other (more mismatches than packets) are clamped, not trusted. Only payload beyond what
- * large packets carry counts as volume; see icmp.c. */
+/* Counts that contradict each other (more mismatches than packets) are clamped, not trusted. The first 64 bytes of a
+ * small packet do not count as volume. */
 struct nj_icmp_score nj_icmp_judge(const struct nj_icmp_echo *echo);
 
 #endif

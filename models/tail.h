@@ -42,8 +42,8 @@ struct nj_tail {
 /* resolution > 0; gate_p in 0..1 (0: everything is learned), e.g. 1e-6. */
 void nj_tail_init(struct nj_tail *tail, double resolution, double gate_p);
 
-/* Starts from a shipped prior: *count* in the same resolution, scaled down to at most *observations* so that local data
- * can outweigh it. */
+/* Starts an empty tail (asserted) from a shipped prior: *count* in the same resolution, scaled down to at most
+ * *observations* so that local data can outweigh it. An empty prior changes nothing. */
 void nj_tail_prime(struct nj_tail *tail, const uint32_t count[NJ_DDSKETCH_BUCKETS], uint32_t observations);
 
 /* P(S >= score), in [1e-12, 1]; with nothing learned 1. NaN: 1. Negative scores count as 0, infinite ones as the

@@ -153,6 +153,7 @@ def gpd_fit(y):
     moments = ((1 - ratio) / 2, math.log(y.mean() * (1 + ratio) / 2))
     if loss(moments) < value:
         xi = moments[0]
+    xi = max(xi, -0.5)
     xi = min(max((len(y) * xi + 50 * 0.2) / (len(y) + 50), -0.2), 0.6)
     return xi, y.mean() * (1 - xi)
 
