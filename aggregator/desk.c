@@ -371,7 +371,7 @@ static void set_threshold(struct nj_desk *desk)
 		elapsed_ns = RATE_SPAN_NS;
 	double tests_per_day = (double)desk->tests * ((double)NJ_DAY_NS / (double)elapsed_ns);
 	desk->budget.params.tests_per_day = tests_per_day > NJ_DESK_TESTS_MIN ? tests_per_day : NJ_DESK_TESTS_MIN;
-	desk->threshold = nj_budget_tick(&desk->budget, desk->now_ns);
+	desk->threshold = fmax(nj_budget_tick(&desk->budget, desk->now_ns), NJ_DESK_STRENGTH_MIN);
 }
 
 void nj_desk_judged(void *context, const struct nj_judged *judged)

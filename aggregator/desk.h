@@ -4,7 +4,7 @@
  *      baseline). A tail learns what was not raised.
  *   2. Confidence. What could not be seen makes p larger: ln p is multiplied by 1 - dropped share, and for all but scans (whose flows are one-sided by nature) by 1 - one-sided share/4.
  *   3. Budget. The threshold of -lg p is that of models/budget.h: in the first day lg(tests a day / alerts a day), then the level that is exceeded as often as the operator wants,
- *      governed by what was raised. Tests are the looks the detectors really took, extrapolated to a day as if nothing more came in the first hour; at least NJ_DESK_TESTS_MIN a day.
+ *      governed by what was raised, never below NJ_DESK_STRENGTH_MIN. Tests are the looks the detectors really took, extrapolated to a day as if nothing more came in the first hour; at least NJ_DESK_TESTS_MIN a day.
  *   4. Repeats. The same agent, family and class within 24 hours of its alert is merged into it, unless its severity has risen.
  *   5. Paging. Of the day's alerts the first alerts_per_day are paged and as many again may be if they are high or critical; the rest is queued, never dropped. Certain
  *      facts (decoys) are always paged.
@@ -17,6 +17,7 @@
 #include "aggregator/engine.h"
 
 #define NJ_DESK_TESTS_MIN 100000.0 /* a day: the quietest network is judged as if so many looks were taken */
+#define NJ_DESK_STRENGTH_MIN 3.5 /* -lg p below which nothing is raised: a quiet network must not be made to fill its budget */
 
 struct nj_desk_options {
 	double alerts_per_day;

@@ -3,14 +3,16 @@
  * The starts of a contact's bursts, on new connections or within one that stays open, feed models/beacon.h for each (peer or name, port, protocol) the agent comes back to. It
  * gives a p for "this regular by chance". That is not yet a p for malice: benign programs poll too. So ln p is weighed,
  *
- *   ln p = ln p_regular * length * novelty * crowd * place
+ *   ln p = ln p_regular * length * span * cover * novelty * crowd * place
  *
  *   length   gaps/32, at most 1: eight perfect intervals are a coincidence of start-up, thirty are a habit
+ *   span     (time watched/150 s)^2, at most 1: devices retry by the clock for a minute or two while they set themselves up
+ *   cover    gaps * median gap/time watched, at most 1: a clock that stands still most of the time is a burst of retries
  *   novelty  1 for a peer first met within the memory of a day by an agent known longer or not at all, 0.7 for one known before
  *   crowd    1/(1 + ln n) for a peer that n agents use
- *   place    1 outside; 0.5 at home, where monitoring lives
+ *   place    1 outside; 0.5 at home, where monitoring lives; 0.15 for what monitors and controls machines there
  *
- * and services that are periodic by design (time, names, addresses, discovery, monitoring) are left out. A key is judged when its gaps reach 8, 12, 16, 24, 32, 48
+ * and services that are periodic by design (time, names, addresses, discovery) are left out, as are keep-alives: windows in which an open contact carried nothing. A key is judged when its gaps reach 8, 12, 16, 24, 32, 48
  * or 64, then every 32 calls: some ten tests instead of one a window.
  *
  * Ten keys an agent. A newcomer needs a second visit; it takes a free slot, or one that has been silent for eight of its periods, or one judged irregular, or the
@@ -28,6 +30,8 @@
 #define LENGTH_FULL   32.0
 #define NOVELTY_KNOWN 0.7
 #define PLACE_HOME    0.5
+#define PLACE_MACHINE 0.15
+#define SPAN_FULL_S   150.0
 #define RHO_DULL      0.9  /* more scattered than this, with a full ring: not a clock */
 #define SILENT_NS     (10 * NJ_MINUTE_NS)
 
@@ -42,6 +46,21 @@ static bool is_periodic_by_design(const struct nj_contact *contact)
 		if (contact->port == udp[i])
 			return true;
 	return false;
+}
+
+/* Industrial control and monitoring agents: polled by a clock all their lives. */
+static bool is_machine_service(uint16_t port)
+{
+	static const uint16_t ports[] = {102, 502, 789, 1911, 2222, 2404, 4840, 5007, 5666, 6556, 9100, 9600, 10050, 10051, 18245, 20000, 20547, 34962, 34964, 44818, 47808};
+	for (size_t i = 0; i < sizeof ports / sizeof *ports; i++)
+		if (port == ports[i])
+			return true;
+	return false;
+}
+
+static bool is_keep_alive(const struct nj_contact *contact)
+{
+	return contact->bytes_out == 0 && contact->bytes_in == 0 && contact->opened == 0;
 }
 
 static uint64_t call_key(const struct nj_judgement *judgement, const struct nj_contact *contact)
@@ -93,7 +112,7 @@ static struct nj_call *call_of(const struct nj_judgement *judgement, struct nj_v
 	struct nj_call *call = slot_for_newcomer(calls, judgement->start_ns);
 	if (call == NULL)
 		return NULL;
-	bool met_today = nj_view_is_fresh(view, index) || judgement->start_ns - view->profile->first_ns < NJ_DAY_NS;
+	bool met_today = nj_view_is_fresh(view, index) || judgement->end_ns - view->profile->first_ns < NJ_DAY_NS;
 	*call = (struct nj_call){.key = key,
 				 .peer = contact->peer,
 				 .port = contact->port,
@@ -141,7 +160,12 @@ static double popularity(const struct nj_judgement *judgement, const struct nj_c
 static double weighed_ln_p(const struct nj_judgement *judgement, const struct nj_call *call, const struct nj_beacon_verdict *verdict)
 {
 	double length = verdict->gaps / LENGTH_FULL < 1 ? verdict->gaps / LENGTH_FULL : 1;
-	double weight = length * (call->fresh ? 1 : NOVELTY_KNOWN) * popularity(judgement, call) * (call->outside ? 1 : PLACE_HOME);
+	double watched_s = call->beacon.last_ns > call->first_ns ? (double)(call->beacon.last_ns - call->first_ns) / 1e9 : 0;
+	double ring_s = call->events > verdict->gaps ? verdict->gaps * watched_s / call->events : watched_s;
+	double span = watched_s < SPAN_FULL_S ? watched_s / SPAN_FULL_S * (watched_s / SPAN_FULL_S) : 1;
+	double cover = ring_s > 0 && verdict->gaps * verdict->period_s < ring_s ? verdict->gaps * verdict->period_s / ring_s : 1;
+	double place = call->outside ? 1 : is_machine_service(call->port) ? PLACE_MACHINE : PLACE_HOME;
+	double weight = length * span * cover * (call->fresh ? 1 : NOVELTY_KNOWN) * popularity(judgement, call) * place;
 	return nj_ln_clamp(weight * log(verdict->p));
 }
 
@@ -151,7 +175,7 @@ static uint32_t judge_beacon(const struct nj_judgement *judgement, struct nj_vie
 	uint32_t n = 0;
 	for (uint32_t i = 0; i < window->contacts_n && i < NJ_CONTACTS_MAX; i++) {
 		const struct nj_contact *contact = &window->contacts[i];
-		if (contact->role != NJ_ROLE_CLIENT || contact->bursts_n == 0 || is_periodic_by_design(contact) ||
+		if (contact->role != NJ_ROLE_CLIENT || contact->bursts_n == 0 || is_periodic_by_design(contact) || is_keep_alive(contact) ||
 		    nj_contact_is_group(&window->agent, contact))
 			continue;
 		struct nj_call *call = call_of(judgement, view, i, call_key(judgement, contact));

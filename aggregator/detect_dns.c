@@ -8,6 +8,9 @@
  *   + 0.5  names longer than 52 bytes on average
  *   - 0.9 ln n  n agents ask about the domain: what everybody asks is a content network, a reputation service or a search path
  *
+ * A "registered domain" of 36 characters and more is not one that somebody bought: tunnels that talk straight to their server need no domain and leave random labels at the
+ * end too. All such names of an agent count as one domain.
+ *
  * Names below .arpa and names local to a site say nothing about the outside and are left out. A domain is looked at when its estimate has grown by a quarter. */
 #include "aggregator/detect.h"
 #include "aggregator/observe.h"
@@ -26,6 +29,7 @@
 #define LONG_BONUS      0.5
 #define LONG_BYTES      52.0
 #define CROWD_MALUS     0.9
+#define RANDOM_DOMAIN_MIN 36
 
 static bool ends_with(const char *text, const char *end)
 {
@@ -44,8 +48,13 @@ static bool is_outside_name(const char *name)
 	return true;
 }
 
+static const char *grouped(const char *name)
+{
+	return strlen(name) >= RANDOM_DOMAIN_MIN ? "(random domains)" : name;
+}
+
 static struct nj_name *add_domain(const struct nj_judgement *judgement, struct nj_block_names *names, const struct nj_domain *domain,
-				  uint64_t key, struct nj_dns_entry **ret_entry)
+				  const char *group, uint64_t key, struct nj_dns_entry **ret_entry)
 {
 	bool displaced = false;
 	bool known = nj_dns_table_find(names->entry, NJ_NAMES, key) != NULL;
@@ -53,7 +62,7 @@ static struct nj_name *add_domain(const struct nj_judgement *judgement, struct n
 	struct nj_name *name = &names->name[entry - names->entry];
 	if (displaced || !known) {
 		*name = (struct nj_name){.domain = key, .first_ns = judgement->start_ns};
-		nj_label_ascii(domain->name, strnlen(domain->name, sizeof domain->name), name->text, sizeof name->text);
+		nj_label_ascii(group, strlen(group), name->text, sizeof name->text);
 	}
 	struct nj_dns_sample sample = {0};
 	memcpy(sample.value, domain->sample, sizeof sample.value);
@@ -95,12 +104,13 @@ static uint32_t judge_dns(const struct nj_judgement *judgement, struct nj_view *
 		const struct nj_domain *domain = &window->domains[i];
 		if (domain->queries == 0 || !is_outside_name(domain->name))
 			continue;
-		uint64_t key = nj_fleet_domain_key(domain->name, judgement->key);
+		const char *group = grouped(domain->name);
+		uint64_t key = nj_fleet_domain_key(group, judgement->key);
 		if (i < 64 && nj_profile_edges(view->profile) != NULL &&
 		    !nj_bloom_test_add(&view->profile->edges->bloom, view->profile->edges->bits, judgement->start_ns, key))
 			view->fresh_domains |= 1ull << i;
 		struct nj_dns_entry *entry;
-		struct nj_name *name = add_domain(judgement, names, domain, key, &entry);
+		struct nj_name *name = add_domain(judgement, names, domain, group, key, &entry);
 		double bytes = nj_dns_sample_bytes(&entry->sample);
 		if (n == NJ_SCORES_PER_JUDGE || bytes < INFORMATION_MIN || bytes < GROWTH * (double)name->told)
 			continue;

@@ -219,7 +219,7 @@ static struct nj_target *add_target(const struct nj_judgement *judgement, struct
 	struct nj_target *target = &targets->target[nj_heavy_add(targets->slot, NJ_TARGETS, key, weight, &displaced)];
 	bool old = !displaced && judgement->start_ns > target->first_ns && judgement->start_ns - target->first_ns > NJ_DAY_NS;
 	if (displaced || old) {
-		bool fresh = displaced && (nj_view_is_fresh(view, index) || judgement->start_ns - view->profile->first_ns < NJ_DAY_NS);
+		bool fresh = displaced && (nj_view_is_fresh(view, index) || judgement->end_ns - view->profile->first_ns < NJ_DAY_NS);
 		*target = (struct nj_target){.peer = contact->peer, .first_ns = contact->first_ns, .fresh = fresh};
 		nj_label_ascii(contact->name, strnlen(contact->name, sizeof contact->name), target->name, sizeof target->name);
 	}

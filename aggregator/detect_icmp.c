@@ -73,6 +73,22 @@ static uint32_t judge_icmp(const struct nj_judgement *judgement, struct nj_view 
 	return 1;
 }
 
+/* Both ends of a tunnel look alike. The one inside is the one to tell; for two of a kind, the one whose address is the smaller. */
+static bool is_other_end(const struct nj_view *views, uint32_t views_n, const struct nj_score *score)
+{
+	const struct nj_profile *self = views[score->view].profile;
+	for (uint32_t i = 0; i < views_n; i++) {
+		const struct nj_profile *other = views[i].profile;
+		if (i == score->view || other->icmp.slot != self->icmp.slot || other->icmp.told * 2 < self->icmp.told ||
+		    !nj_addr_equal(&other->agent.addr, &self->icmp.peer.peer) || !nj_addr_equal(&self->agent.addr, &other->icmp.peer.peer))
+			continue;
+		if (other->home != self->home)
+			return other->home;
+		return nj_agent_id_compare(&other->agent, &self->agent) < 0;
+	}
+	return false;
+}
+
 static void explain_icmp(const struct nj_judgement *judgement, const struct nj_view *view, const struct nj_score *score, struct nj_alert *alert)
 {
 	const struct nj_profile *profile = view->profile;
@@ -106,5 +122,6 @@ const struct nj_detector nj_detector_icmp = {
 	.harm_more = 1e5,
 	.harm_most = 1e8,
 	.judge = judge_icmp,
+	.explained_away = is_other_end,
 	.explain = explain_icmp,
 };

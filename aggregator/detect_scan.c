@@ -8,7 +8,9 @@
  *   a further port of a host that failed already     0.75   a dead host fails on every port
  *   answered, then reset before any payload          0.80   half-open probe, or a health check
  *   datagram without an answer                       0.60   many services never answer
- *   ARP without an answer                            0.60   routers ask for whatever comes in
+ *   from home to outside, without an answer          0.65   stale lists of servers, filters, other people's outages
+ *   the same by datagram                             0.45   peer-to-peer programs try whoever was there last week
+ *   ARP without an answer                            0.45   routers and hypervisors ask for whatever comes in
  *   echo without an answer                           0.80
  *
  * There is no decay, so a scan over days adds up as one over seconds does; when the last failures came slowly it is told as "scan-slow". Home and outside
@@ -60,11 +62,16 @@ static bool add_is_new(struct nj_hll *set, uint64_t hash)
 	return memcmp(&before, set, sizeof before) != 0;
 }
 
-static double theta0_of_failure(const struct nj_contact *contact, enum nj_opening opening, bool new_host, double theta0)
+static double theta0_of_failure(const struct nj_contact *contact, enum nj_opening opening, bool outwards, bool new_host, double theta0)
 {
 	double weak = theta0;
-	if (contact->protocol == 254 || (contact->protocol == 17 && opening == NJ_OPENING_UNANSWERED))
+	bool silent_datagram = contact->protocol == 17 && opening == NJ_OPENING_UNANSWERED;
+	if (contact->protocol == 254 || (silent_datagram && outwards))
+		weak = 0.45;
+	else if (silent_datagram)
 		weak = 0.60;
+	else if (outwards)
+		weak = 0.65;
 	else if (opening == NJ_OPENING_RESET || contact->protocol == 1 || contact->protocol == 58)
 		weak = 0.80;
 	if (!new_host && weak > 0.75)
@@ -84,7 +91,7 @@ static void reset_run(struct nj_scan_run *run)
 static void step_success(const struct nj_judgement *judgement, struct nj_scan_run *run, const struct nj_contact *contact, double theta0)
 {
 	struct nj_scan_params params = NJ_SCAN_PARAMS_DEFAULT;
-	params.theta0 = contact->protocol == 254 ? 0.60 : theta0;
+	params.theta0 = contact->protocol == 254 ? 0.60 : theta0; /* an answered ARP says little for the asker */
 	params.theta1 = judgement->prior->answered_scanner;
 	run->answered++;
 	if (nj_scan_step(&run->scan, contact->first_ns, NJ_CONTACT_ANSWERED, &params) <= 0)
@@ -92,7 +99,7 @@ static void step_success(const struct nj_judgement *judgement, struct nj_scan_ru
 }
 
 static void step_failure(const struct nj_judgement *judgement, struct nj_scan_run *run, const struct nj_contact *contact,
-			 enum nj_opening opening, double theta0)
+			 enum nj_opening opening, bool outwards, double theta0)
 {
 	if (run->scan.score <= 0)
 		reset_run(run);
@@ -100,7 +107,7 @@ static void step_failure(const struct nj_judgement *judgement, struct nj_scan_ru
 	const uint8_t port[2] = {(uint8_t)(contact->port >> 8), (uint8_t)contact->port}; /* hashed as nj_window_cap() does */
 	nj_hll_add(&run->ports, nj_hash64(port, sizeof port, judgement->key));
 	struct nj_scan_params params = NJ_SCAN_PARAMS_DEFAULT;
-	params.theta0 = theta0_of_failure(contact, opening, new_host, theta0);
+	params.theta0 = theta0_of_failure(contact, opening, outwards, new_host, theta0);
 	params.theta1 = judgement->prior->answered_scanner;
 	params.dark_ratio = DARK_RATIO;
 	bool dark = new_host && contact->protocol != 254 && peer_is_dark(judgement, contact);
@@ -216,7 +223,7 @@ static uint32_t judge_scan(const struct nj_judgement *judgement, struct nj_view 
 			continue;
 		}
 		failures[side]++;
-		step_failure(judgement, &edges->run[side], contact, opening, theta0[side]);
+		step_failure(judgement, &edges->run[side], contact, opening, view->profile->home && contact->external, theta0[side]);
 		if (side != NJ_SIDE_HOME || contact->protocol == 254)
 			continue;
 		uint64_t key = nj_fleet_service_key(&contact->peer, contact->port, contact->protocol, judgement->key);
@@ -353,6 +360,11 @@ static void port_text(const struct nj_scan_run *run, double ports, char *text, s
 		snprintf(text, size, "on %.0f ports", ports);
 }
 
+static uint32_t run_failures(const struct nj_scan_run *run)
+{
+	return run->scan.failures + run->scan.dark;
+}
+
 /* Distinct peers and ports of a run. The sketches err by some per cent; there are no more of either than contacts. */
 static double run_peers(const struct nj_scan_run *run)
 {
@@ -377,10 +389,10 @@ static void explain_run(const struct nj_judgement *judgement, const struct nj_vi
 		 "%s opened %u first contacts to %.0f %s%s %s in %s; %u failed (%u refused, %u unanswered, %u reset), usual is under %.0f: %s",
 		 nj_addr_text(&view->profile->agent.addr, agent), run->scan.contacts, peers, score->slot == NJ_SIDE_OUTSIDE ? "outside " : "",
 		 peers < 1.5 ? "host" : "hosts", where, nj_text_seconds((double)(end_ns - run->scan.since_ns) / 1e9, seconds),
-		 run->scan.failures, run->refused, run->unanswered, run->reset, ceil(usual_failed) + 1, shape_of(run, peers, ports));
+		 run_failures(run), run->refused, run->unanswered, run->reset, ceil(usual_failed) + 1, shape_of(run, peers, ports));
 	alert->end_ns = end_ns;
-	double fail_ratio = run->scan.contacts > 0 ? (double)run->scan.failures / run->scan.contacts : 0;
-	nj_alert_add_feature(alert, "first_contacts_failed", "contacts", run->scan.failures, usual_failed, NAN, 0.6);
+	double fail_ratio = run->scan.contacts > 0 ? (double)run_failures(run) / run->scan.contacts : 0;
+	nj_alert_add_feature(alert, "first_contacts_failed", "contacts", run_failures(run), usual_failed, NAN, 0.6);
 	nj_alert_add_feature(alert, "fail_ratio", "0..1", fail_ratio, 1 - theta0, 1 - judgement->prior->answered_home, 0.2);
 	nj_alert_add_feature(alert, "peers", "peers", peers, NAN, NAN, 0.1);
 	nj_alert_add_feature(alert, "ports", "ports", ports, NAN, NAN, 0.1);
