@@ -37,11 +37,11 @@ struct nj_budget {
 	uint64_t day;                                     /* present day, since the epoch, UTC */
 	uint32_t alerts_today;                            /* unconfirmed */
 	uint32_t evicted;                                 /* runs cut short because their set was full */
-	uint32_t peaks[NJ_BUDGET_DAYS][NJ_BUDGET_LEVELS]; /* by day modulo 14, saturating */
+	uint32_t peaks[NJ_BUDGET_DAYS][NJ_BUDGET_LEVELS]; /* by day modulo 14 */
 };
 
 struct nj_budget_run {
-	uint64_t key; /* agent hash, 0: unused (a hash of 0 is kept as 1) */
+	uint64_t key;     /* agent hash, 0: unused (a hash of 0 is kept as 1) */
 	uint64_t last_ns; /* latest score of the run */
 	uint64_t day;     /* in which it was counted */
 	double peak;

@@ -11,6 +11,7 @@
 #include "models/fuse.h"
 #include "models/gpd.h"
 #include "models/hll.h"
+#include "models/icmp.h"
 #include "models/math.h"
 #include "models/spacesaving.h"
 #include "models/tail.h"
@@ -143,6 +144,8 @@ static void bench_calibration(void)
 		log_p[i] = log(value[i]);
 	BENCH("gpd fit of 512", 200, keep = nj_gpd_fit(excess, 512).shape);
 	BENCH("fuse cauchy of 8", 100000, log_p[0] = log(value[i & 4095]); keep = nj_fuse_cauchy(log_p, NULL, 8));
+	struct nj_icmp_echo echo = {100, 50000, 90, 5, 0, 700000};
+	BENCH("icmp judge", 1000000, echo.packets = 100 + (i & 7); keep = nj_icmp_judge(&echo).score);
 	static struct nj_tail tail;
 	enum nj_tail_verdict verdict;
 	nj_tail_init(&tail, 100, 1e-6);
