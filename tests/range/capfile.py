@@ -59,29 +59,26 @@ def stretch(source, target, factor, over_s):
     return move
 
 
-BULK_FROM_BYTES = 700   # only frames larger than this are ever cut
-KEEP_BYTES = 80         # of each cut frame: headers and the first bytes of payload
+BULK_FROM_BYTES = 400   # only frames larger than this are ever cut
 
 
 def trim(source, target, whole):
-    """Cuts the large TCP segments of a flow to KEEP_BYTES after its first *whole* ones (handshakes, banners, first answers). The wire length stays, as in
-    any capture with a snap length, and so does every frame that is not large."""
+    """Cuts the large TCP segments of a flow after their TCP header, but for its first *whole* ones (handshakes, banners, first answers). The wire length
+    stays, as in any capture with a snap length, and so does every frame that is not large."""
     seen, packets, saved = {}, [], 0
     for t_us, wire, frame in read(source):
-        flow = tcp_flow(frame)
-        if flow and len(frame) > BULK_FROM_BYTES:
+        if len(frame) > BULK_FROM_BYTES and is_tcp(frame):
+            at = 14 + (frame[14] & 15) * 4
+            flow = frozenset([frame[26:30] + frame[at:at + 2], frame[30:34] + frame[at + 2:at + 4]])
             seen[flow] = seen.get(flow, 0) + 1
             if seen[flow] > whole:
-                saved += len(frame) - KEEP_BYTES
-                frame = frame[:KEEP_BYTES]
+                keep = at + (frame[at + 12] >> 4) * 4
+                saved += len(frame) - keep
+                frame = frame[:keep]
         packets.append((t_us, wire, frame))
     write(target, packets)
     return f"{len(packets)} packets, {saved} bytes of bulk payload cut"
 
 
-def tcp_flow(frame):
-    """The unordered pair of ends of an IPv4 TCP frame, else None."""
-    if len(frame) < 38 or frame[12:14] != b"\x08\x00" or frame[23] != 6:
-        return None
-    at = 14 + (frame[14] & 15) * 4
-    return tuple(sorted([frame[26:30] + frame[at:at + 2], frame[30:34] + frame[at + 2:at + 4]]))
+def is_tcp(frame):
+    return frame[12:14] == b"\x08\x00" and frame[23] == 6
