@@ -6,6 +6,8 @@
  * that window closes the flow is looked at, and put further on if it has spoken since. So packets cost the wheel nothing. */
 #include "sensor/flow.h"
 
+#include "sensor/block.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,7 +31,7 @@ static uint32_t wheel_slots_for(const struct nj_flows_options *options)
 
 uint64_t nj_flows_memory_bytes(const struct nj_flows_options *options)
 {
-	return (uint64_t)slots_for(options->flows_max) * sizeof(struct nj_flow_hot) + 64 +
+	return (uint64_t)slots_for(options->flows_max) * sizeof(struct nj_flow_hot) +
 	       (uint64_t)options->flows_max * (sizeof(struct nj_flow) + 2 * sizeof(uint32_t)) +
 	       (uint64_t)wheel_slots_for(options) * sizeof(uint32_t);
 }
@@ -47,8 +49,8 @@ int nj_flows_init(struct nj_flows *flows, const struct nj_flows_options *options
 	flows->idle_min_ns = UINT64_MAX;
 	for (unsigned i = 0; i < NJ_IDLE_N; i++)
 		flows->idle_min_ns = options->idle_ns[i] < flows->idle_min_ns ? options->idle_ns[i] : flows->idle_min_ns;
-	flows->hot = aligned_alloc(64, (size_t)flows->slots * sizeof *flows->hot);
-	flows->flow = malloc((size_t)flows->flows_max * sizeof *flows->flow);
+	flows->hot = nj_block_new((size_t)flows->slots * sizeof *flows->hot);
+	flows->flow = nj_block_new((size_t)flows->flows_max * sizeof *flows->flow);
 	flows->free = malloc((size_t)flows->flows_max * sizeof *flows->free);
 	flows->touched = malloc((size_t)flows->flows_max * sizeof *flows->touched);
 	flows->wheel = malloc((size_t)flows->wheel_slots * sizeof *flows->wheel);
@@ -67,25 +69,30 @@ int nj_flows_init(struct nj_flows *flows, const struct nj_flows_options *options
 
 void nj_flows_fini(struct nj_flows *flows)
 {
-	free(flows->hot);
-	free(flows->flow);
+	nj_block_free(flows->hot, (size_t)flows->slots * sizeof *flows->hot);
+	nj_block_free(flows->flow, (size_t)flows->flows_max * sizeof *flows->flow);
 	free(flows->free);
 	free(flows->touched);
 	free(flows->wheel);
 	*flows = (struct nj_flows){0};
 }
 
-static int end_compare(const struct nj_packet *p)
+/* The low half first, as whole numbers: which end is the smaller does not matter, only that it is always the same. */
+static bool src_is_larger(const struct nj_packet *p)
 {
-	int order = nj_addr_compare(&p->src, &p->dst);
-	if (order != 0)
-		return order;
-	return (int)p->src_port - (int)p->dst_port;
+	uint64_t src[2], dst[2];
+	memcpy(src, p->src.byte, sizeof src);
+	memcpy(dst, p->dst.byte, sizeof dst);
+	if (src[1] != dst[1])
+		return src[1] > dst[1];
+	if (src[0] != dst[0])
+		return src[0] > dst[0];
+	return p->src_port > p->dst_port;
 }
 
 void nj_flow_key_make(const struct nj_packet *packet, uint64_t about, struct nj_flow_key *ret_key, unsigned *ret_side)
 {
-	unsigned side = end_compare(packet) > 0;
+	unsigned side = src_is_larger(packet);
 	ret_key->addr[side] = packet->src;
 	ret_key->addr[!side] = packet->dst;
 	ret_key->port[side] = packet->src_port;

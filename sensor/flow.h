@@ -58,7 +58,7 @@ struct nj_flow_gap {
 	uint32_t start, end; /* sequence numbers, end excluded; equal: none */
 };
 
-/* What identifies a flow: both ends in a canonical order, side 0 the smaller. Hashed as bytes: no padding. */
+/* What identifies a flow: both ends in an order that both directions share. Hashed as bytes: no padding. */
 struct nj_flow_key {
 	struct nj_addr addr[2];
 	uint16_t port[2];

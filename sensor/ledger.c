@@ -7,6 +7,7 @@
 
 #include "models/ddsketch.h"
 #include "models/hll.h"
+#include "sensor/block.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -127,9 +128,15 @@ uint64_t nj_ledger_windows_bytes(uint32_t n)
 static bool table_init(struct table *table, uint32_t entries_max, size_t entry_bytes, void **ret_entries)
 {
 	uint32_t size = index_size(entries_max);
-	*table = (struct table){.index = calloc(size, sizeof(uint32_t)), .mask = size - 1, .entries_max = entries_max};
-	*ret_entries = malloc(entries_max * entry_bytes);
+	*table = (struct table){.index = nj_block_new(size * sizeof(uint32_t)), .mask = size - 1, .entries_max = entries_max};
+	*ret_entries = nj_block_new(entries_max * entry_bytes);
 	return table->index != NULL && *ret_entries != NULL;
+}
+
+static void table_fini(struct table *table, void *entries, size_t entry_bytes)
+{
+	nj_block_free(table->index, ((size_t)table->mask + 1) * sizeof(uint32_t));
+	nj_block_free(entries, table->entries_max * entry_bytes);
 }
 
 static bool tables_init(struct nj_ledger *l, uint32_t n)
@@ -179,11 +186,12 @@ void nj_ledger_free(struct nj_ledger **ledger)
 	struct nj_ledger *l = *ledger;
 	if (l == NULL)
 		return;
-	struct table *tables[] = {&l->agents, &l->contacts, &l->domains, &l->clients, &l->answers};
-	for (unsigned i = 0; i < sizeof tables / sizeof tables[0]; i++)
-		free(tables[i]->index);
-	void *blocks[] = {l->agent, l->contact, l->domain,        l->client,       l->answer,      l->order,
-			  l->scratch, l->inner, l->inner_scratch, l->contacts_out, l->domains_out, l->clients_out};
+	table_fini(&l->agents, l->agent, sizeof *l->agent);
+	table_fini(&l->contacts, l->contact, sizeof *l->contact);
+	table_fini(&l->domains, l->domain, sizeof *l->domain);
+	table_fini(&l->clients, l->client, sizeof *l->client);
+	table_fini(&l->answers, l->answer, sizeof *l->answer);
+	void *blocks[] = {l->order, l->scratch, l->inner, l->inner_scratch, l->contacts_out, l->domains_out, l->clients_out};
 	for (unsigned i = 0; i < sizeof blocks / sizeof blocks[0]; i++)
 		free(blocks[i]);
 	nj_arena_fini(&l->vectors);
