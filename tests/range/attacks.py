@@ -27,9 +27,9 @@ def sweep(a, targets, port, how="-sS", speed="-T4"):
 
 def sweep_masscan(a, targets, ports, rate_per_s):
     if a.stage.have("masscan"):
-        with a.doing("T1046", "scan-horizontal", targets, f"masscan of ports {ports} over {targets} at {rate_per_s} packets/s"):
+        with a.doing("T1046", "scan-horizontal", " ".join(targets), f"masscan of ports {ports} over {' and '.join(targets)} at {rate_per_s} packets/s"):
             router = ["--router-mac", "02-4e-00-00-00-01", "--adapter-ip", a.host.address, "--adapter-port", "61000", "--wait", "2"]
-            a.run("masscan", "-e", "eth0", *router, "--rate", str(rate_per_s), "-p", ports, targets, timeout_s=120)
+            a.run("masscan", "-e", "eth0", *router, "--rate", str(rate_per_s), "-p", ports, *targets, timeout_s=120)
 
 
 def knock_all_ports(a, target, ports, how="-sS", speed="-T4"):
@@ -58,7 +58,8 @@ def sweep_slowly(a, targets, ports, delay_s):
     """One probe every *delay_s* seconds (shortened by the time scale), in random order, over live and dead addresses."""
     if a.stage.have("nmap"):
         delay_ms = max(1, int(1000 * delay_s / a.stage.time_scale))
-        with a.doing("T1046", "scan-slow", targets, f"nmap -sS --scan-delay {delay_ms} ms of ports {ports} over {targets}, one probe at a time"):
+        network = targets.rsplit(".", 1)[0] + ".0/24"
+        with a.doing("T1046", "scan-slow", network, f"nmap -sS --scan-delay {delay_ms} ms of ports {ports} over {targets}, one probe at a time"):
             a.run("nmap", "-n", "-Pn", "--max-retries", "0", "-sS", "--randomize-hosts", "--max-hostgroup", "1", "--max-rate", f"{1000 / delay_ms:.3f}",
                   "--scan-delay", f"{delay_ms}ms", "-p", ports, targets, timeout_s=a.stage.duration_s)
 

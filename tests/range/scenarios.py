@@ -205,7 +205,7 @@ SCENARIOS = {
     "scan-vertical": _attack("nmap SYN scan of many ports of one host", lambda s, p, a: x.knock_all_ports(a, p.vertical_target, p.vertical_ports),
                              hosts=("dns", "upstream") + SERVERS),
     "scan-udp": _attack("nmap UDP scan of one host", lambda s, p, a: x.scan_udp(a, p.vertical_target, 60), hosts=("dns", "upstream") + SERVERS),
-    "scan-masscan": _attack("masscan over two networks", lambda s, p, a: x.sweep_masscan(a, "10.20.20.0/23", p.sweep_ports_wide, p.masscan_rate),
+    "scan-masscan": _attack("masscan over two networks", lambda s, p, a: x.sweep_masscan(a, ("10.20.20.0/24", "10.20.30.0/24"), p.sweep_ports_wide, p.masscan_rate),
                             hosts=("dns", "upstream") + SERVERS),
     "scan-slow": _attack("one probe every few seconds", lambda s, p, a: x.sweep_slowly(a, "10.20.20.5-34", str(p.sweep_port), p.slow_delay_s),
                          hosts=("dns", "upstream") + SERVERS, duration_s=900),
