@@ -119,13 +119,18 @@ static uint32_t judge_dns(const struct nj_judgement *judgement, struct nj_view *
 		double z = nj_usual_z(&usual, log1p(bytes)) + (free_share(name) > 0.5 ? FREE_TEXT_BONUS : 0) +
 			   (mean_length(name) > LONG_BYTES ? LONG_BONUS : 0) - (agents > 1 ? CROWD_MALUS * log(agents) : 0);
 		double ln_p = nj_ln_clamp(nj_log_normal_upper(z));
-		ret_scores[n++] = (struct nj_score){.slot = (uint8_t)(name - names->name),
-						    .tests = 1,
-						    .class_key = key,
-						    .start_ns = name->first_ns,
-						    .value = -ln_p,
-						    .ln_p = ln_p,
-						    .harm = bytes};
+		uint32_t at = n; /* several domains of a window may count as one: its last look stands */
+		for (uint32_t k = 0; k < n; k++)
+			if (ret_scores[k].class_key == key)
+				at = k;
+		n += at == n;
+		ret_scores[at] = (struct nj_score){.slot = (uint8_t)(name - names->name),
+						   .tests = 1,
+						   .class_key = key,
+						   .start_ns = name->first_ns,
+						   .value = -ln_p,
+						   .ln_p = ln_p,
+						   .harm = bytes};
 	}
 	return n;
 }
