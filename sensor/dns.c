@@ -6,7 +6,7 @@
 
 #include "common/cursor.h"
 
-enum { HEAD_BYTES = 12, NAME_WIRE_BYTES_MAX = 255, OPCODE_MAX = 6 };
+enum { HEAD_BYTES = 12, NAME_WIRE_BYTES_MAX = 255 };
 enum { CLASS_IN = 1, CLASS_MASK = 0x7fff /* mDNS uses the top bit for "flush your cache" */ };
 
 /* A label's byte as text: itself, \. and \\, or \DDD. Returns the end. */
@@ -168,7 +168,7 @@ enum nj_parse nj_dns_datagram(const uint8_t *data, size_t size, struct nj_dns *r
 	dns->answers_read = 0;
 	dns->answer_bytes = 0;
 	dns->questions_kept = dns->addresses_n = 0;
-	if (!nj_cursor_ok(&c) || dns->opcode > OPCODE_MAX)
+	if (!nj_cursor_ok(&c))
 		return NJ_PARSE_NO;
 	if (!read_questions(data, &c, dns))
 		return NJ_PARSE_NO;

@@ -7,7 +7,7 @@
 
 #include "common/cursor.h"
 
-enum { RECORD_HANDSHAKE = 22, RECORD_HEAD_BYTES = 5, RECORD_BYTES_MAX = 16640 };
+enum { RECORD_HANDSHAKE = 22, ALERT_RECORD_BYTES = 7, RECORD_HEAD_BYTES = 5, RECORD_BYTES_MAX = 16640 };
 enum { V2_FLAG = 0x80 };
 enum { MESSAGE_CLIENT_HELLO = 1, MESSAGE_SERVER_HELLO = 2, MESSAGE_HEAD_BYTES = 4 };
 enum {
@@ -148,6 +148,7 @@ static void read_signature_algorithms(struct nj_cursor body, struct nj_client_he
 	hello->sigalgs_n = read_u16_list(list, hello->sigalgs, NJ_TLS_SIGALGS_MAX);
 }
 
+/* Drafts and private versions (0x7f.., 0xfb..) do not count, as in Suricata: whoever offers one offers the standard as well. */
 static void read_supported_versions(struct nj_cursor body, struct nj_client_hello *hello)
 {
 	uint8_t list_bytes = nj_cursor_u8(&body);
@@ -155,7 +156,7 @@ static void read_supported_versions(struct nj_cursor body, struct nj_client_hell
 	uint16_t max = 0;
 	while (nj_cursor_left(&list) >= 2) {
 		uint16_t version = nj_cursor_u16(&list);
-		if (!nj_tls_is_grease(version) && version > max)
+		if (version >> 8 == 3 && version > max)
 			max = version;
 	}
 	hello->has_supported_versions = true;
@@ -342,8 +343,25 @@ enum nj_parse nj_tls_client_hello(const uint8_t *data, size_t size, struct nj_cl
 	return verdict == NJ_PARSE_DONE ? nj_tls_client_hello_message(joined, message_size, ret_hello) : verdict;
 }
 
+/* A server that does not know the name it was asked for may warn of it before its hello. Steps over such alerts; MORE while the bytes at hand may
+ * still become one. */
+static enum nj_parse skip_warnings(const uint8_t **data, size_t *size)
+{
+	static const uint8_t warning[6] = {21, 3, 0 /* any version */, 0, 2, 1};
+	for (;;) {
+		for (size_t i = 0; i < sizeof warning && i < *size; i++)
+			if (i != 2 && (*data)[i] != warning[i])
+				return NJ_PARSE_DONE;
+		if (*size < ALERT_RECORD_BYTES)
+			return NJ_PARSE_MORE;
+		*data += ALERT_RECORD_BYTES, *size -= ALERT_RECORD_BYTES;
+	}
+}
+
 enum nj_parse nj_tls_server_hello(const uint8_t *data, size_t size, struct nj_server_hello *ret_hello)
 {
+	if (skip_warnings(&data, &size) == NJ_PARSE_MORE)
+		return NJ_PARSE_MORE;
 	if (lies_in_one_record(data, size, MESSAGE_SERVER_HELLO))
 		return nj_tls_server_hello_message(data + RECORD_HEAD_BYTES, size - RECORD_HEAD_BYTES, ret_hello);
 	uint8_t joined[MESSAGE_HEAD_BYTES + NJ_TLS_HELLO_BYTES_MAX];

@@ -78,8 +78,9 @@ static void put_browser_hello(struct bytes *b)
 	put_number(b, 0x04030804, 4);
 	put_close(b, e, 2);
 	e = open_extension(b, 43);
-	put_number(b, 6, 1);
-	put_number(b, 0xfafa, 2); /* GREASE is above every version */
+	put_number(b, 8, 1);
+	put_number(b, 0xfafa, 2); /* GREASE is above every version, */
+	put_number(b, 0x7f1c, 2); /* and so are drafts */
 	put_number(b, 0x0304, 2);
 	put_number(b, 0x0303, 2);
 	put_close(b, e, 2);
@@ -229,7 +230,8 @@ static void other_protocols_are_refused_at_once(void **state)
 		if (openings[i][0] == 0x16 && n == 4)
 			n = 5; /* its length needs both bytes */
 		assert_int_equal(nj_tls_client_hello((const uint8_t *)openings[i], n, &hello), NJ_PARSE_NO);
-		assert_int_equal(nj_tls_server_hello((const uint8_t *)openings[i], n, &answer), NJ_PARSE_NO);
+		if (openings[i][0] != 0x15)
+			assert_int_equal(nj_tls_server_hello((const uint8_t *)openings[i], n, &answer), NJ_PARSE_NO);
 	}
 	/* an empty handshake record would let a stream ask for more for ever */
 	assert_int_equal(nj_tls_client_hello((const uint8_t *)"\x16\x03\x01\0\0", 5, &hello), NJ_PARSE_NO);
@@ -375,6 +377,26 @@ static void what_the_server_chose(void **state)
 	assert_true(answer.retry);
 }
 
+static void a_server_may_warn_first(void **state)
+{
+	(void)state;
+	static struct bytes message, stream, warned;
+	put_server_hello(&message, false, false);
+	put_records(&stream, &message, 65535);
+	for (unsigned i = 0; i < 2; i++)
+		put_bytes(&warned, "\x15\x03\x01\0\x02\x01\x70", 7);
+	put_bytes(&warned, stream.at, stream.n);
+	for (size_t n = 0; n < warned.n; n++) {
+		uint8_t *copy = exact_copy(warned.at, n);
+		assert_int_equal(nj_tls_server_hello(copy, n, &answer), NJ_PARSE_MORE);
+		free(copy);
+	}
+	assert_int_equal(nj_tls_server_hello(warned.at, warned.n, &answer), NJ_PARSE_DONE);
+	assert_int_equal(answer.cipher, 0xc030);
+	warned.at[5] = 2; /* fatal: no hello will come */
+	assert_int_equal(nj_tls_server_hello(warned.at, warned.n, &answer), NJ_PARSE_NO);
+}
+
 static void the_sixteen_grease_values(void **state)
 {
 	(void)state;
@@ -422,6 +444,7 @@ int main(void)
 		cmocka_unit_test(an_old_hello_has_no_extensions),
 		cmocka_unit_test(a_hello_in_the_framing_of_ssl_2),
 		cmocka_unit_test(what_the_server_chose),
+		cmocka_unit_test(a_server_may_warn_first),
 		cmocka_unit_test(the_sixteen_grease_values),
 		cmocka_unit_test(damage_never_breaks_the_bounds),
 	};
