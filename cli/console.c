@@ -2,6 +2,7 @@
 #include "cli/console.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -62,11 +63,15 @@ const char *nj_ink(const struct nj_console *console, enum nj_ink ink)
 
 int nj_console_flush(struct nj_console *console, struct nj_message *message)
 {
+	struct pollfd poll_out = {.fd = fileno(console->out), .events = POLLOUT};
 	errno = 0;
 	if (fflush(console->out) == 0 && !ferror(console->out))
 		return NJ_OK;
-	if (errno == EPIPE)
+	/* An earlier write may have failed, whose errno is gone: a pipe without a reader still says so. */
+	int error_number = errno;
+	if (error_number == EPIPE || (poll(&poll_out, 1, 0) == 1 && (poll_out.revents & POLLERR) != 0))
 		return NJ_ERR_AGAIN;
+	errno = error_number;
 	return nj_fail(message, NJ_ERR_IO, "standard output: %s", errno != 0 ? strerror(errno) : "write failed");
 }
 

@@ -18,15 +18,6 @@ static uint64_t monotonic_ns(void)
 	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-enum nj_exit nj_verb_fail(const struct nj_arguments *arguments, struct nj_console *console, int error, const struct nj_message *message)
-{
-	const char *words = message->text[0] != '\0' ? message->text : nj_error_text(error);
-	char line[sizeof message->text * 2];
-	nj_label(words, strlen(words), line, sizeof line);
-	fprintf(console->err, "nightjar %s: %s\n", nj_verb_name(arguments->verb), line);
-	return error == NJ_ERR_USAGE ? NJ_EXIT_USAGE : NJ_EXIT_FAILURE;
-}
-
 static enum nj_exit print_text(const struct nj_arguments *arguments, struct nj_console *console, char *text)
 {
 	struct nj_message message = {""};

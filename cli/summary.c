@@ -152,8 +152,12 @@ static void print_capture(struct nj_console *console, const struct nj_facts *fac
 	print_agents(console, facts, findings);
 	print_apps(console, findings);
 	print_drops(console, facts);
-	snprintf(line, sizeof line, "%s", facts->baseline != NULL ? facts->baseline : "the shipped prior: this capture brings no history of its agents");
-	print_fact(console, "judged by", line);
+	print_fact(console, "judged by", facts->baseline != NULL ? facts->baseline : "the shipped prior: this capture brings no history of its agents");
+	if (facts->memory_bytes > 0) {
+		nj_human memory;
+		snprintf(line, sizeof line, "%s in tables at most", nj_human_bytes((double)facts->memory_bytes, memory));
+		print_fact(console, "memory", line);
+	}
 }
 
 static void print_tally(struct nj_console *console, const struct nj_facts *facts, const struct nj_findings *findings)

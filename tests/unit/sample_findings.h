@@ -184,6 +184,7 @@ static inline void sample_facts(struct nj_facts *facts)
 	facts->account.clock_clamps = 3;
 	sample_drop(facts, "truncated", 9);
 	sample_drop(facts, "non_ip", 3);
+	facts->memory_bytes = 212500000;
 	facts->window_ms = 10000;
 	facts->budget = 5;
 }

@@ -1,0 +1,136 @@
+/* What a run found, gathered: nothing is lost when bins double, the agents' table overflows or the points run out, and order is as promised. */
+#include "cli/findings.h"
+
+#include "tests/unit/sample_findings.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+static struct nj_findings findings;
+
+static void start(bool courses)
+{
+	assert_int_equal(nj_findings_init(&findings, courses), NJ_OK);
+}
+
+static uint64_t frames_in_bins(void)
+{
+	uint64_t n = 0;
+	for (uint32_t i = 0; i < findings.bins_n; i++)
+		n += findings.bins[i].frames;
+	return n;
+}
+
+/* A year of ticks goes into the same 720 bins, and so does its traffic. */
+static void bins_double_and_keep_everything(void **state)
+{
+	(void)state;
+	start(true);
+	uint64_t fed = 0;
+	double sent = 0, values[NJ_BINS_MAX];
+	for (uint64_t hour = 0; hour < 365 * 24; hour++) {
+		struct nj_sensor_account account = {.frames_seen = hour % 97 + 1, .frames_decoded = hour % 97 + 1, .bytes_seen = 100};
+		fed += account.frames_seen;
+		nj_findings_tick(&findings, SAMPLE_START_NS + hour * 3600 * SAMPLE_SECOND, &account);
+		sample_window(&findings, (struct nj_agent_id){.addr = sample_addr(10, 0, 0, 1)}, hour * 3600, 1, 0);
+		sent += 1;
+	}
+	assert_true(findings.bins_n <= NJ_BINS_MAX && findings.bins_n > NJ_BINS_MAX / 3);
+	assert_int_equal(frames_in_bins(), fed);
+	const struct nj_finding_agent *agent = nj_findings_agent(&findings, &(struct nj_agent_id){.addr = sample_addr(10, 0, 0, 1)});
+	assert_non_null(agent);
+	nj_findings_course(&findings, agent, NJ_COURSE_bytes_out_external, values);
+	double total = 0;
+	for (uint32_t i = 0; i < findings.bins_n; i++)
+		total += values[i];
+	assert_true(fabs(total - (double)agent->bytes_out) / total < 1e-3); /* courses are floats */
+	assert_true(findings.points_n <= NJ_BINS_MAX * 2);
+	nj_findings_fini(&findings);
+}
+
+/* More agents than the table holds: the loud ones and those with alerts stay, the rest is counted. */
+static void the_quiet_half_goes_and_is_counted(void **state)
+{
+	(void)state;
+	start(true);
+	struct nj_alert alert;
+	sample_common(&alert, 1, "scan", NJ_SEVERITY_LOW, 0.01, 0, 10);
+	alert.agent.addr = sample_addr(1, 0, 0, 0); /* the quietest of all */
+	nj_findings_alert(&findings, &alert);
+	uint32_t n = NJ_FINDING_AGENTS_MAX + 10;
+	for (uint32_t i = 0; i < n; i++) {
+		struct nj_agent_id id = {.addr = sample_addr(1, i >> 16 & 255, i >> 8 & 255, i & 255)};
+		sample_window(&findings, id, 0, 1 + i, 0);
+	}
+	assert_int_equal(findings.agents_n + findings.agents_dropped, n);
+	assert_true(findings.agents_n <= NJ_FINDING_AGENTS_MAX);
+	assert_non_null(nj_findings_agent(&findings, &alert.agent));
+	assert_null(nj_findings_agent(&findings, &(struct nj_agent_id){.addr = sample_addr(1, 0, 0, 1)}));
+	const struct nj_finding_agent *talkers[5];
+	assert_int_equal(nj_findings_talkers(&findings, talkers, 5), 5);
+	for (unsigned i = 1; i < 5; i++)
+		assert_true(talkers[i - 1]->bytes_out + talkers[i - 1]->bytes_in >= talkers[i]->bytes_out + talkers[i]->bytes_in);
+	assert_false(findings.failed);
+	nj_findings_fini(&findings);
+}
+
+static void points_run_out_and_are_counted(void **state)
+{
+	(void)state;
+	start(true);
+	uint32_t agents = 40000, windows = 9; /* 360,000 agent bins, more than the points there are */
+	for (uint32_t w = 0; w < windows; w++)
+		for (uint32_t i = 0; i < agents; i++)
+			sample_window(&findings, (struct nj_agent_id){.addr = sample_addr(2, i >> 16 & 255, i >> 8 & 255, i & 255)}, w * 10, 1, 0);
+	assert_int_equal(findings.points_n, NJ_FINDING_POINTS_MAX);
+	assert_int_equal(findings.points_n + findings.points_lost, agents * windows);
+	assert_int_equal(findings.windows, agents * windows);
+	nj_findings_fini(&findings);
+}
+
+static void alerts_are_sorted_counted_and_bounded(void **state)
+{
+	(void)state;
+	start(false);
+	sample_findings(&findings, true);
+	assert_int_equal(findings.alerts_n, 3);
+	assert_int_equal(findings.alerts[0].severity, NJ_SEVERITY_CRITICAL);
+	assert_int_equal(findings.alerts[1].severity, NJ_SEVERITY_HIGH);
+	assert_true(findings.alerts[2].queued);
+	assert_true(nj_findings_reach(&findings, NJ_SEVERITY_CRITICAL));
+	struct nj_alert alert;
+	sample_scan(&alert);
+	for (unsigned i = 0; i < NJ_FINDING_ALERTS_MAX; i++)
+		nj_findings_alert(&findings, &alert);
+	assert_int_equal(findings.alerts_n, NJ_FINDING_ALERTS_MAX);
+	assert_int_equal(findings.alerts_lost, 3);
+	assert_int_equal(findings.by_severity[NJ_SEVERITY_HIGH], NJ_FINDING_ALERTS_MAX + 1);
+	nj_findings_fini(&findings);
+}
+
+static void severities_are_reached_from_above_only(void **state)
+{
+	(void)state;
+	start(false);
+	struct nj_alert alert;
+	sample_scan(&alert);
+	nj_findings_alert(&findings, &alert);
+	assert_true(nj_findings_reach(&findings, NJ_SEVERITY_LOW));
+	assert_true(nj_findings_reach(&findings, NJ_SEVERITY_HIGH));
+	assert_false(nj_findings_reach(&findings, NJ_SEVERITY_CRITICAL));
+	nj_findings_fini(&findings);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(bins_double_and_keep_everything),	 cmocka_unit_test(the_quiet_half_goes_and_is_counted),
+		cmocka_unit_test(points_run_out_and_are_counted),	 cmocka_unit_test(alerts_are_sorted_counted_and_bounded),
+		cmocka_unit_test(severities_are_reached_from_above_only),
+	};
+	return cmocka_run_group_tests_name("findings", tests, NULL, NULL);
+}
