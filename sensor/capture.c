@@ -37,6 +37,7 @@ struct file {
 	bool has_ahead, has_last;
 	uint64_t last_ns;         /* time of the frame before */
 	uint8_t *aside;           /* the bytes of frame while ahead is known */
+	size_t aside_bytes;
 };
 
 /* A filter for one link type; a filter that means nothing there takes no frame. */
@@ -100,10 +101,13 @@ static int file_read(struct file *file, struct nj_frame *ret)
 /* Copies the frame aside, so that the one behind it can be read. */
 static int file_put_aside(struct file *file)
 {
-	if (file->aside == NULL)
-		file->aside = malloc(NJ_SAVEFILE_FRAME_BYTES_MAX);
-	if (file->aside == NULL)
-		return NJ_ERR_MEMORY;
+	if (file->aside == NULL || file->aside_bytes < file->frame.captured_bytes) {
+		free(file->aside);
+		file->aside_bytes = file->frame.captured_bytes + 1;
+		file->aside = malloc(file->aside_bytes);
+		if (file->aside == NULL)
+			return NJ_ERR_MEMORY;
+	}
 	memcpy(file->aside, file->frame.data, file->frame.captured_bytes);
 	file->frame.data = file->aside;
 	return NJ_OK;

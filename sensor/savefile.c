@@ -221,8 +221,8 @@ static int section_begin(struct nj_savefile *s, struct nj_message *message, uint
 		return damaged(s, message, "section with byte-order mark", order);
 	s->swapped = order != 0x1a2b3c4d;
 	uint16_t major = load16(s, h + 12), minor = load16(s, h + 14);
-	if (major != 1 || minor > 2)
-		return s->error = nj_fail(message, NJ_ERR_VERSION, "pcapng version %u.%u at byte %llu, known are 1.0 to 1.2", major, minor,
+	if (major != 1 || (minor != 0 && minor != 2)) /* 1.2 was written by mistake and is the same */
+		return s->error = nj_fail(message, NJ_ERR_VERSION, "pcapng version %u.%u at byte %llu, known are 1.0 and 1.2", major, minor,
 					  (unsigned long long)nj_input_offset(s->input));
 	s->interfaces_n = 0;
 	*ret_bytes = load32(s, h + 4);

@@ -2,7 +2,7 @@
  * interfaces differ in link type, says of damage neither byte nor frame, and copies each frame twice. Used by sensor/capture.c on its thread; borrows
  * frames' bytes straight from the input's buffer.
  *
- * pcap: micro- and nanoseconds, both byte orders, versions 2.0 to 2.4, and Kuznetzov's variant with longer record headers. pcapng 1.0 to 1.2: any
+ * pcap: micro- and nanoseconds, both byte orders, versions 2.0 to 2.4, and Kuznetzov's variant with longer record headers. pcapng 1.0 (and 1.2, its double): any
  * number of sections (each in its byte order) and up to NJ_SAVEFILE_INTERFACES_MAX interfaces each, enhanced, simple and obsolete packet blocks, every
  * time resolution; other blocks are passed over. Memory: a few hundred bytes, 32 B an interface. */
 #ifndef NJ_SENSOR_SAVEFILE_H
