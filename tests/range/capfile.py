@@ -1,4 +1,5 @@
-"""Classic pcap files, read and written plainly: just enough to stretch and to trim our own recordings (little-endian, Ethernet; .zst through zstd)."""
+"""Classic pcap files, read and written plainly: just enough to stretch and to trim our own recordings (little-endian,
+Ethernet; .zst through zstd)."""
 
 import bisect
 import struct
@@ -11,7 +12,8 @@ MAGIC_US = 0xA1B2C3D4
 
 def read(path):
     """Yields (seconds as integer microseconds, wire length, bytes)."""
-    data = subprocess.run(["zstd", "-q", "-d", "-c", path], capture_output=True, check=True).stdout if path.endswith(".zst") else open(path, "rb").read()
+    data = subprocess.run(["zstd", "-q", "-d", "-c", path], capture_output=True,
+                          check=True).stdout if path.endswith(".zst") else open(path, "rb").read()
     if GLOBAL.unpack_from(data)[0] != MAGIC_US:
         raise ValueError(f"{path}: not a little-endian microsecond pcap")
     at = GLOBAL.size
@@ -35,7 +37,8 @@ def write(path, packets, level=19):
 
 
 def stretch(source, target, factor, over_s):
-    """Makes every silence of more than *over_s* seconds *factor* times as long: what happens inside a burst keeps its tempo, the pauses grow.
+    """Makes every silence of more than *over_s* seconds *factor* times as long: what happens inside a burst keeps its
+    tempo, the pauses grow.
 
     Returns the function that moves any time of the old recording to the new one.
     """
@@ -56,15 +59,17 @@ def stretch(source, target, factor, over_s):
             return (new[-1] - old[-1]) / 1e6 + t_s
         share = (t_s * 1e6 - old[n - 1]) / max(1, old[n] - old[n - 1])
         return (new[n - 1] + share * (new[n] - new[n - 1])) / 1e6
+
     return move
 
 
-BULK_FROM_BYTES = 400   # only frames larger than this are ever cut
+BULK_FROM_BYTES = 400  # only frames larger than this are ever cut
 
 
 def trim(source, target, whole):
-    """Cuts the large TCP segments of a flow after their TCP header, but for its first *whole* ones (handshakes, banners, first answers). The wire length
-    stays, as in any capture with a snap length, and so does every frame that is not large."""
+    """Cuts the large TCP segments of a flow after their TCP header, but for its first *whole* ones (handshakes,
+    banners, first answers). The wire length stays, as in any capture with a snap length, and so does every frame that
+    is not large."""
     seen, packets, saved = {}, [], 0
     for t_us, wire, frame in read(source):
         if len(frame) > BULK_FROM_BYTES and is_tcp(frame):

@@ -13,18 +13,22 @@ FIELDS = ["start", "end", "agent", "technique", "label", "peer", "words"]
 
 
 class Labels:
+
     def __init__(self):
         self.rows = []
         self._lock = threading.Lock()
 
     def add(self, start, end, agent, technique, label, peer, words):
         with self._lock:
-            self.rows.append({"start": f"{start:.6f}", "end": f"{end:.6f}", "agent": agent, "technique": technique, "label": label, "peer": peer,
-                              "words": words})
+            self.rows.append({
+                "start": f"{start:.6f}", "end": f"{end:.6f}", "agent": agent, "technique": technique, "label": label,
+                "peer": peer, "words": words
+            })
 
     @contextmanager
     def during(self, agent, technique, label, peer, words):
-        """Labels what happens inside the block, also when it ends by an exception: the packets were sent all the same."""
+        """Labels what happens inside the block, also when it ends by an exception: the packets were sent all the
+        same."""
         start = time.time()
         try:
             yield

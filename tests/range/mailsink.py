@@ -5,6 +5,7 @@ import sys
 
 
 async def session(reader, writer):
+
     async def say(line):
         writer.write(line.encode() + b"\r\n")
         await writer.drain()

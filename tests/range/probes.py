@@ -25,7 +25,8 @@ def dns_query(number, name, qtype):
 
 
 def dnsdrip(resolver, domain, size_bytes, rate_per_s, seed):
-    """Base32 in two labels of up to 48 letters; A and TXT questions in turn; a fresh source port each, as a stub resolver does."""
+    """Base32 in two labels of up to 48 letters; A and TXT questions in turn; a fresh source port each, as a stub
+    resolver does."""
     rng = random.Random(seed)
     left, number = int(size_bytes), 0
     while left > 0:

@@ -18,10 +18,15 @@ def tap_filter():
 
 
 class Recording:
+
     def __init__(self, path):
         self.path = path
-        self._tcpdump = subprocess.Popen(inside("tap", ["tcpdump", "-i", "eth0", "-n", "-U", "-s", "0", "-B", str(BUFFER_KIB), "-Z", "root", "-w", path, tap_filter()]),
-                                         stderr=subprocess.PIPE, text=True)
+        self._tcpdump = subprocess.Popen(
+            inside("tap", [
+                "tcpdump", "-i", "eth0", "-n", "-U", "-s", "0", "-B",
+                str(BUFFER_KIB), "-Z", "root", "-w", path,
+                tap_filter()
+            ]), stderr=subprocess.PIPE, text=True)
         self._wait_for_header()
 
     def _wait_for_header(self):

@@ -1,9 +1,10 @@
 """The box the range lives in: a process, mount and network namespace of its own.
 
-`enter()` starts the range again as process 1 of a new process namespace, with a network namespace that holds nothing but a dead loopback and a mount
-namespace in which /run and four files of /etc are the range's own. Nothing needs cleaning up afterwards, however the range ends: when process 1 dies
-(done, interrupted, killed with -9, out of time) the kernel ends every process in the box, and with the last of them go the namespaces, the bridge,
-the tunnels and the scratch files. Two ranges never meet, so no name needs to be unique.
+`enter()` starts the range again as process 1 of a new process namespace, with a network namespace that holds nothing
+but a dead loopback and a mount namespace in which /run and four files of /etc are the range's own. Nothing needs
+cleaning up afterwards, however the range ends: when process 1 dies (done, interrupted, killed with -9, out of time) the
+kernel ends every process in the box, and with the last of them go the namespaces, the bridge, the tunnels and the
+scratch files. Two ranges never meet, so no name needs to be unique.
 """
 
 import os
@@ -31,8 +32,10 @@ def enter(limit_s):
         sys.exit("range: needs root, to make network namespaces")
     os.environ[INSIDE] = "1"
     sys.stdout.flush()
-    os.execvp("unshare", ["unshare", "--net", "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child", "--mount-proc",
-                          sys.executable] + sys.argv)
+    os.execvp("unshare", [
+        "unshare", "--net", "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child", "--mount-proc",
+        sys.executable
+    ] + sys.argv)
 
 
 def _out_of_time(limit_s):
@@ -49,8 +52,10 @@ def _furnish():
         "resolv.conf": "nameserver 10.20.20.2\nsearch bank.example\noptions timeout:2 attempts:2\n",
         "hosts": "127.0.0.1 localhost\n",
         "nsswitch.conf": "passwd: files\ngroup: files\nshadow: files\nhosts: files dns\n",
-        "passwd": open("/etc/passwd").read() + "".join(f"{name}:x:{uid}:{uid}::{STATE}/home/{name}:/bin/bash\n" for name, uid in USERS),
-        "shadow": open("/etc/shadow").read() + "".join(f"{name}:{_hashed(PASSWORD)}:19000:0:99999:7:::\n" for name, _ in USERS),
+        "passwd": open("/etc/passwd").read() + "".join(f"{name}:x:{uid}:{uid}::{STATE}/home/{name}:/bin/bash\n"
+                                                       for name, uid in USERS),
+        "shadow": open("/etc/shadow").read() + "".join(f"{name}:{_hashed(PASSWORD)}:19000:0:99999:7:::\n"
+                                                       for name, _ in USERS),
     }
     for name, text in own.items():
         path = f"{STATE}/etc.{name}"
@@ -68,7 +73,8 @@ def _furnish():
 
 
 def _hashed(password):
-    return subprocess.run(["openssl", "passwd", "-6", "-salt", "range", password], capture_output=True, text=True, check=True).stdout.strip()
+    return subprocess.run(["openssl", "passwd", "-6", "-salt", "range", password], capture_output=True, text=True,
+                          check=True).stdout.strip()
 
 
 def _run(*argv):

@@ -1,6 +1,8 @@
-"""The bank's servers and the ones outside: real Debian daemons, each in the namespace of its host, with throw-away configuration under /run/range.
+"""The bank's servers and the ones outside: real Debian daemons, each in the namespace of its host, with throw-away
+configuration under /run/range.
 
-Everything runs in the foreground as a child of the range, so the sandbox ends it. `start()` returns when every port listens.
+Everything runs in the foreground as a child of the range, so the sandbox ends it. `start()` returns when every port
+listens.
 """
 
 import glob
@@ -19,11 +21,13 @@ DNS2TCP_DOMAIN = "d.static-cache.example"
 WEBDAV_PORT = 8443
 CA = f"{STATE}/ca.pem"
 SSH_HOSTS = ["web", "git", "db", "files", "cache", "store", "app", "mon", "vault9", "tunnel", "tunnel2", "pinger"]
-WORDS = ("account ledger branch teller deposit interest credit balance audit transfer settlement risk limit report quarter customer portfolio "
-         "bond share market rate loan mortgage policy review meeting agenda minutes draft approval budget forecast").split()
+WORDS = (
+    "account ledger branch teller deposit interest credit balance audit transfer settlement risk limit report quarter customer portfolio "
+    "bond share market rate loan mortgage policy review meeting agenda minutes draft approval budget forecast").split()
 
 
 class Servers:
+
     def __init__(self, host_names, seed, log):
         self.hosts = set(host_names)
         self.rng = random.Random(f"servers {seed}")
@@ -33,9 +37,15 @@ class Servers:
     def start(self):
         """Start what the present hosts serve; raises when one does not come up."""
         certificate_authority()
-        starters = {"dns": [self._dns, self._ntp], "upstream": [self._upstream], "git": [self._git], "db": [self._postgres], "files": [self._samba],
-                    "cache": [self._redis], "mail": [self._mail], "tunnel": [self._iodine], "tunnel2": [self._dns2tcp], "pinger": [self._ptunnel]}
-        for name in self.hosts & {"web", "pkg", "store", "app", "vault9", "news", "saas", "cloud", "updates", "c2", "drop", "tunnel", "tunnel2", "pinger"}:
+        starters = {
+            "dns": [self._dns, self._ntp], "upstream": [self._upstream], "git": [self._git], "db": [self._postgres],
+            "files": [self._samba], "cache": [self._redis], "mail": [self._mail], "tunnel": [self._iodine],
+            "tunnel2": [self._dns2tcp], "pinger": [self._ptunnel]
+        }
+        for name in self.hosts & {
+                "web", "pkg", "store", "app", "vault9", "news", "saas", "cloud", "updates", "c2", "drop", "tunnel",
+                "tunnel2", "pinger"
+        }:
             self._nginx(name)
         for name in self.hosts & set(SSH_HOSTS):
             self._sshd(name)
@@ -54,7 +64,9 @@ class Servers:
             self.log(f"SKIPPED: {program} is missing, {name} does not serve it")
             return None
         output = open(f"{STATE}/{name}.{os.path.basename(program)}.log", "ab")
-        process = subprocess.Popen(inside(name, [find(argv[0])] + argv[1:]), stdin=options.pop("stdin", subprocess.DEVNULL), stdout=output, stderr=output, **options)
+        process = subprocess.Popen(inside(name,
+                                          [find(argv[0])] + argv[1:]), stdin=options.pop("stdin", subprocess.DEVNULL),
+                                   stdout=output, stderr=output, **options)
         if port:
             self._started.append((name, process, port))
         return process
@@ -70,13 +82,16 @@ class Servers:
         certificate(name, folder)
         with open(f"{folder}/nginx.conf", "w") as file:
             file.write(nginx_conf(name, folder))
-        self._daemon(name, ["nginx", "-e", f"{folder}/error.log", "-c", f"{folder}/nginx.conf", "-g", "daemon off;"], 8080 if name == "app" else 443)
+        self._daemon(name, ["nginx", "-e", f"{folder}/error.log", "-c", f"{folder}/nginx.conf", "-g", "daemon off;"],
+                     8080 if name == "app" else 443)
 
     def _webdav(self, name):
         """What rclone copies to: its own WebDAV server over TLS (nginx's DAV module answers no PROPFIND)."""
         folder = f"{STATE}/nginx-{name}"
-        self._daemon(name, ["rclone", "serve", "webdav", "--config", "/dev/null", "--addr", f":{WEBDAV_PORT}", "--cert", f"{folder}/cert.pem", "--key",
-                            f"{folder}/key.pem", f"{folder}/put"], WEBDAV_PORT)
+        self._daemon(name, [
+            "rclone", "serve", "webdav", "--config", "/dev/null", "--addr", f":{WEBDAV_PORT}", "--cert",
+            f"{folder}/cert.pem", "--key", f"{folder}/key.pem", f"{folder}/put"
+        ], WEBDAV_PORT)
 
     def _git(self):
         """One repository behind git's own smart-HTTP program, spoken to through fcgiwrap and nginx."""
@@ -93,8 +108,9 @@ class Servers:
             subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True)
         conf = f"{STATE}/sshd-{name}.conf"
         with open(conf, "w") as file:
-            file.write(f"Port 22\nHostKey {key}\nPidFile none\nUsePAM no\nPasswordAuthentication yes\nPermitRootLogin no\nStrictModes no\n"
-                       "MaxStartups 200\nLogLevel INFO\nPrintMotd no\nSubsystem sftp internal-sftp\n")
+            file.write(
+                f"Port 22\nHostKey {key}\nPidFile none\nUsePAM no\nPasswordAuthentication yes\nPermitRootLogin no\nStrictModes no\n"
+                "MaxStartups 200\nLogLevel INFO\nPrintMotd no\nSubsystem sftp internal-sftp\n")
         self._daemon(name, ["sshd", "-D", "-e", "-f", conf], 22)
 
     def _postgres(self):
@@ -106,14 +122,20 @@ class Servers:
         as_postgres = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups", "env", "LC_ALL=C.UTF-8"]
         os.makedirs(data)
         shutil.chown(data, "postgres", "postgres")
-        subprocess.run(as_postgres + [f"{binaries}/initdb", "-D", data, "-A", "trust", "-N", "--no-locale", "-E", "UTF8"], check=True, capture_output=True, cwd="/")
+        subprocess.run(
+            as_postgres + [f"{binaries}/initdb", "-D", data, "-A", "trust", "-N", "--no-locale", "-E", "UTF8"],
+            check=True, capture_output=True, cwd="/")
         with open(f"{data}/pg_hba.conf", "a") as file:
             file.write("host all all 10.20.0.0/16 trust\n")
         setup = "CREATE TABLE account(id int PRIMARY KEY, owner text, balance numeric); " \
                 "INSERT INTO account SELECT n, 'customer ' || n, n * 3.17 FROM generate_series(1, 20000) n;\n"
-        subprocess.run(as_postgres + [f"{binaries}/postgres", "--single", "-D", data, "postgres"], input=setup, text=True, check=True, capture_output=True, cwd="/")
-        self._daemon("db", as_postgres + [f"{binaries}/postgres", "-D", data, "-h", "0.0.0.0", "-k", "", "-c", "fsync=off", "-c", "shared_buffers=16MB"],
-                     5432, program="setpriv", cwd="/")
+        subprocess.run(as_postgres + [f"{binaries}/postgres", "--single", "-D", data, "postgres"], input=setup,
+                       text=True, check=True, capture_output=True, cwd="/")
+        self._daemon(
+            "db", as_postgres + [
+                f"{binaries}/postgres", "-D", data, "-h", "0.0.0.0", "-k", "", "-c", "fsync=off", "-c",
+                "shared_buffers=16MB"
+            ], 5432, program="setpriv", cwd="/")
 
     def _samba(self):
         root = f"{STATE}/samba"
@@ -123,14 +145,18 @@ class Servers:
         for n in range(12):
             text_file(f"{root}/share/report-{n:02d}.txt", self.rng, self.rng.randint(20_000, 300_000))
         with open(f"{root}/smb.conf", "w") as file:
-            file.write(f"[global]\nworkgroup = BANK\nnetbios name = FILES\nsmb ports = 445\nmap to guest = bad user\nguest account = nobody\n"
-                       f"private dir = {root}/private\nlock directory = {root}/lock\nstate directory = {root}/state\ncache directory = {root}/cache\n"
-                       f"pid directory = {root}/pid\nncalrpc dir = {root}/ncalrpc\nlog file = {root}/log/smbd\nload printers = no\nprintcap name = /dev/null\n"
-                       f"disable spoolss = yes\n[projects]\npath = {root}/share\nguest ok = yes\nread only = no\n")
+            file.write(
+                f"[global]\nworkgroup = BANK\nnetbios name = FILES\nsmb ports = 445\nmap to guest = bad user\nguest account = nobody\n"
+                f"private dir = {root}/private\nlock directory = {root}/lock\nstate directory = {root}/state\ncache directory = {root}/cache\n"
+                f"pid directory = {root}/pid\nncalrpc dir = {root}/ncalrpc\nlog file = {root}/log/smbd\nload printers = no\nprintcap name = /dev/null\n"
+                f"disable spoolss = yes\n[projects]\npath = {root}/share\nguest ok = yes\nread only = no\n")
         self._daemon("files", ["smbd", "--foreground", "--no-process-group", "-s", f"{root}/smb.conf"], 445)
 
     def _redis(self):
-        self._daemon("cache", ["redis-server", "--bind", "0.0.0.0", "--port", "6379", "--save", "", "--protected-mode", "no", "--dir", STATE], 6379)
+        self._daemon("cache", [
+            "redis-server", "--bind", "0.0.0.0", "--port", "6379", "--save", "", "--protected-mode", "no", "--dir",
+            STATE
+        ], 6379)
 
     def _mail(self):
         self._daemon("mail", ["/usr/bin/python3", os.path.join(os.path.dirname(__file__), "mailsink.py"), "25"], 25)
@@ -138,11 +164,15 @@ class Servers:
     # Names and time
 
     def _dns(self):
-        """The bank's resolver: own zone, the rest from the provider's; tunnel domains follow their delegation, as a real resolver would."""
+        """The bank's resolver: own zone, the rest from the provider's; tunnel domains follow their delegation, as a
+        real resolver would."""
         hosts = write_hosts("bank", [host for host in HOSTS if host.inside])
-        self._dnsmasq("dns", ["no-resolv", f"addn-hosts={hosts}", "local=/bank.example/", "local=/20.10.in-addr.arpa/", f"server={BY_NAME['upstream'].address}",
-                              f"server=/{IODINE_DOMAIN}/{BY_NAME['tunnel'].address}", f"server=/{DNS2TCP_DOMAIN}/{BY_NAME['tunnel2'].address}",
-                              "mx-host=bank.example,mail.bank.example,10", "cache-size=500"])
+        self._dnsmasq("dns", [
+            "no-resolv", f"addn-hosts={hosts}", "local=/bank.example/", "local=/20.10.in-addr.arpa/",
+            f"server={BY_NAME['upstream'].address}", f"server=/{IODINE_DOMAIN}/{BY_NAME['tunnel'].address}",
+            f"server=/{DNS2TCP_DOMAIN}/{BY_NAME['tunnel2'].address}", "mx-host=bank.example,mail.bank.example,10",
+            "cache-size=500"
+        ])
 
     def _upstream(self):
         """The provider's resolver: knows every outside name of the range and no other (NXDOMAIN)."""
@@ -153,13 +183,16 @@ class Servers:
     def _dnsmasq(self, name, lines):
         conf = f"{STATE}/dnsmasq-{name}.conf"
         with open(conf, "w") as file:
-            file.write("\n".join(["no-hosts", "user=root", "pid-file=", "bind-interfaces", "dns-forward-max=500"] + lines) + "\n")
+            file.write("\n".join(["no-hosts", "user=root", "pid-file=", "bind-interfaces", "dns-forward-max=500"] +
+                                 lines) + "\n")
         self._daemon(name, ["dnsmasq", "--keep-in-foreground", "-C", conf], 53)
 
     def _ntp(self):
         conf = f"{STATE}/chrony.conf"
         with open(conf, "w") as file:
-            file.write(f"local stratum 8\nallow 10.20.0.0/16\nbindcmdaddress /\ncmdport 0\npidfile {STATE}/chronyd.pid\ndriftfile {STATE}/chrony.drift\n")
+            file.write(
+                f"local stratum 8\nallow 10.20.0.0/16\nbindcmdaddress /\ncmdport 0\npidfile {STATE}/chronyd.pid\ndriftfile {STATE}/chrony.drift\n"
+            )
         self._daemon("dns", ["chronyd", "-x", "-n", "-u", "root", "-f", conf])
 
     # The attacker's ends
@@ -172,8 +205,9 @@ class Servers:
         chroot = f"{STATE}/dns2tcp-root"
         os.makedirs(chroot)
         with open(conf, "w") as file:
-            file.write(f"listen = {BY_NAME['tunnel2'].address}\nport = 53\nuser = nobody\nchroot = {chroot}\ndomain = {DNS2TCP_DOMAIN}\n"
-                       "resources = web:127.0.0.1:80,ssh:127.0.0.1:22\n")
+            file.write(
+                f"listen = {BY_NAME['tunnel2'].address}\nport = 53\nuser = nobody\nchroot = {chroot}\ndomain = {DNS2TCP_DOMAIN}\n"
+                "resources = web:127.0.0.1:80,ssh:127.0.0.1:22\n")
         self._daemon("tunnel2", ["dns2tcpd", "-F", "-f", conf])
 
     def _ptunnel(self):
@@ -229,8 +263,10 @@ def write_hosts(name, hosts):
 
 def certificate_authority():
     if not os.path.exists(CA):
-        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "30", "-subj",
-                        "/O=Range/CN=Range root", "-keyout", f"{STATE}/ca.key", "-out", CA], check=True, capture_output=True)
+        subprocess.run([
+            "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days",
+            "30", "-subj", "/O=Range/CN=Range root", "-keyout", f"{STATE}/ca.key", "-out", CA
+        ], check=True, capture_output=True)
 
 
 def certificate(name, folder):
@@ -238,10 +274,14 @@ def certificate(name, folder):
     names = list(BY_NAME[name].names) + [IODINE_DOMAIN]
     with open(f"{folder}/san", "w") as file:
         file.write("subjectAltName=" + ",".join([f"DNS:{n}" for n in names] + [f"IP:{BY_NAME[name].address}"]) + "\n")
-    subprocess.run(["openssl", "req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-subj", f"/CN={names[0]}", "-keyout",
-                    f"{folder}/key.pem", "-out", f"{folder}/csr.pem"], check=True, capture_output=True)
-    subprocess.run(["openssl", "x509", "-req", "-in", f"{folder}/csr.pem", "-CA", CA, "-CAkey", f"{STATE}/ca.key", "-CAcreateserial", "-days", "30",
-                    "-extfile", f"{folder}/san", "-out", f"{folder}/cert.pem"], check=True, capture_output=True)
+    subprocess.run([
+        "openssl", "req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-subj",
+        f"/CN={names[0]}", "-keyout", f"{folder}/key.pem", "-out", f"{folder}/csr.pem"
+    ], check=True, capture_output=True)
+    subprocess.run([
+        "openssl", "x509", "-req", "-in", f"{folder}/csr.pem", "-CA", CA, "-CAkey", f"{STATE}/ca.key",
+        "-CAcreateserial", "-days", "30", "-extfile", f"{folder}/san", "-out", f"{folder}/cert.pem"
+    ], check=True, capture_output=True)
 
 
 def nginx_conf(name, folder):
@@ -283,7 +323,8 @@ http {{
 
 def site_size(name):
     """Pages and the largest file of a site, in bytes: mirrors hold packages, the rest pages and pictures."""
-    return {"pkg": (4_000, 2_500_000), "updates": (4_000, 2_500_000), "news": (60_000, 250_000)}.get(name, (20_000, 90_000))
+    return {"pkg": (4_000, 2_500_000), "updates": (4_000, 2_500_000),
+            "news": (60_000, 250_000)}.get(name, (20_000, 90_000))
 
 
 def site_files(folder, rng, sizes):
@@ -322,7 +363,8 @@ def make_repository(path, rng):
         subprocess.run(git + ["commit", "-q", "-m", f"change {commit}"], check=True)
     subprocess.run(["git", "clone", "-q", "--bare", work, path], check=True, capture_output=True)
     subprocess.run(["git", "-C", path, "config", "http.receivepack", "true"], check=True)
-    subprocess.run(["git", "config", "--system", "--add", "safe.directory", "*"], check=True, env={**os.environ, "GIT_CONFIG_SYSTEM": f"{STATE}/gitconfig"})
+    subprocess.run(["git", "config", "--system", "--add", "safe.directory", "*"], check=True,
+                   env={**os.environ, "GIT_CONFIG_SYSTEM": f"{STATE}/gitconfig"})
 
 
 __all__ = ["Servers", "find", "postgres_binaries", "PASSWORD", "CA"]

@@ -1,7 +1,9 @@
-"""What a script on the stage may do: run a real tool on a host, wait, draw from its own seeded randomness, and note what it did.
+"""What a script on the stage may do: run a real tool on a host, wait, draw from its own seeded randomness, and note
+what it did.
 
-One `Stage` belongs to one run. `actor(host)` gives a script its handle; each has its own random stream (seed and host name), so one script's choices do
-not depend on when another one ran. Waits are divided by the time scale and end early when the recording is over.
+One `Stage` belongs to one run. `actor(host)` gives a script its handle; each has its own random stream (seed and host
+name), so one script's choices do not depend on when another one ran. Waits are divided by the time scale and end early
+when the recording is over.
 """
 
 import collections
@@ -18,16 +20,20 @@ from servers import CA, find
 from topology import BY_NAME, inside
 
 TOOLS = {  # program -> Debian package that has it
-    "nginx": "nginx-light", "fcgiwrap": "fcgiwrap", "sshd": "openssh-server", "ssh": "openssh-client", "sshpass": "sshpass", "dnsmasq": "dnsmasq-base",
-    "dig": "bind9-dnsutils", "psql": "postgresql-client", "smbd": "samba", "smbclient": "smbclient", "redis-server": "redis-server",
-    "redis-cli": "redis-tools", "chronyd": "chrony", "git": "git", "curl": "curl", "rclone": "rclone", "nmap": "nmap", "masscan": "masscan",
-    "gobuster": "gobuster", "iodine": "iodine", "iodined": "iodine", "dns2tcpc": "dns2tcp", "dns2tcpd": "dns2tcp", "ptunnel": "ptunnel", "ping": "iputils-ping",
-    "ethtool": "ethtool", "tcpdump": "tcpdump", "zstd": "zstd", "openssl": "openssl", "ip": "iproute2",
+    "nginx": "nginx-light", "fcgiwrap": "fcgiwrap", "sshd": "openssh-server", "ssh": "openssh-client",
+    "sshpass": "sshpass", "dnsmasq": "dnsmasq-base", "dig": "bind9-dnsutils", "psql": "postgresql-client",
+    "smbd": "samba", "smbclient": "smbclient", "redis-server": "redis-server", "redis-cli": "redis-tools",
+    "chronyd": "chrony", "git": "git", "curl": "curl", "rclone": "rclone", "nmap": "nmap", "masscan": "masscan",
+    "gobuster": "gobuster", "iodine": "iodine", "iodined": "iodine", "dns2tcpc": "dns2tcp", "dns2tcpd": "dns2tcp",
+    "ptunnel": "ptunnel", "ping": "iputils-ping", "ethtool": "ethtool", "tcpdump": "tcpdump", "zstd": "zstd",
+    "openssl": "openssl", "ip": "iproute2",
 }
-NEEDED = ["ip", "ethtool", "tcpdump", "openssl", "zstd", "nginx", "dnsmasq", "curl"]  # without these there is no range at all
+# Without these there is no range at all.
+NEEDED = ["ip", "ethtool", "tcpdump", "openssl", "zstd", "nginx", "dnsmasq", "curl"]
 
 
 class Stage:
+
     def __init__(self, seed, duration_s, time_scale, log):
         self.seed = seed
         self.duration_s = duration_s
@@ -35,7 +41,7 @@ class Stage:
         self.log = log
         self.labels = labels.Labels()
         self.skipped = set()
-        self.runs = collections.Counter()   # (program, outcome) -> times
+        self.runs = collections.Counter()  # (program, outcome) -> times
         self.over = threading.Event()
         self.failures = []
         self._threads = []
@@ -50,11 +56,13 @@ class Stage:
 
     def play(self, script, *arguments):
         """Runs a script beside the others. An exception in it fails the whole run, loudly, at the end."""
+
         def body():
             try:
                 script(*arguments)
             except Exception as error:  # pylint: disable=broad-except
                 self.failures.append(f"{script.__name__}: {error!r}")
+
         thread = threading.Thread(target=body, daemon=True)
         thread.start()
         self._threads.append(thread)
@@ -78,11 +86,14 @@ class Stage:
         for program in missing:
             if program not in self.skipped:
                 self.skipped.add(program)
-                self.log(f"SKIPPED: {program} is missing (Debian package {TOOLS.get(program, program)}); what needs it is left out")
+                self.log(
+                    f"SKIPPED: {program} is missing (Debian package {TOOLS.get(program, program)}); what needs it is left out"
+                )
         return not missing
 
 
 class Actor:
+
     def __init__(self, stage, name, rng):
         self.stage = stage
         self.host = BY_NAME[name]
@@ -101,8 +112,9 @@ class Actor:
         """A human pause: log-normal."""
         self.wait(median_s * self.rng.lognormvariate(0, sigma))
 
-    def run(self, *argv, timeout_s=120, stdin="", accept=(0,), **environment):
-        """Runs a tool on this host to its end and returns what it printed. A missing tool is a loud skip, a failing one is counted."""
+    def run(self, *argv, timeout_s=120, stdin="", accept=(0, ), **environment):
+        """Runs a tool on this host to its end and returns what it printed. A missing tool is a loud skip, a failing
+        one is counted."""
         if not self.stage.have(argv[0]):
             return ""
         process = self.start(*argv, **environment)
@@ -118,11 +130,13 @@ class Actor:
 
     def start(self, *argv, **environment):
         """Starts a tool on this host; the caller ends it with `end`."""
-        env = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": self.folder, "LANG": "C.UTF-8", "CURL_CA_BUNDLE": CA, "SSL_CERT_FILE": CA,
-               "GIT_SSL_CAINFO": CA, "GIT_CONFIG_SYSTEM": f"{STATE}/gitconfig", "USER": "ops"}
+        env = {
+            "PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": self.folder, "LANG": "C.UTF-8", "CURL_CA_BUNDLE": CA,
+            "SSL_CERT_FILE": CA, "GIT_SSL_CAINFO": CA, "GIT_CONFIG_SYSTEM": f"{STATE}/gitconfig", "USER": "ops"
+        }
         env.update(environment)
-        return subprocess.Popen(inside(self.host.name, argv), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                                errors="replace", env=env, cwd=self.folder)
+        return subprocess.Popen(inside(self.host.name, argv), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                stderr=subprocess.STDOUT, text=True, errors="replace", env=env, cwd=self.folder)
 
     def end(self, process):
         process.terminate()

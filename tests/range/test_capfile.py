@@ -18,7 +18,8 @@ import labels  # noqa: E402
 
 def segment(source_port, payload_bytes):
     """An Ethernet frame with an IPv4 TCP segment between two fixed hosts."""
-    ip = struct.pack(">BBHHHBBH4s4s", 0x45, 0, 40 + payload_bytes, 1, 0, 64, 6, 0, bytes([10, 20, 10, 1]), bytes([10, 20, 20, 1]))
+    ip = struct.pack(">BBHHHBBH4s4s", 0x45, 0, 40 + payload_bytes, 1, 0, 64, 6, 0, bytes([10, 20, 10, 1]),
+                     bytes([10, 20, 20, 1]))
     tcp = struct.pack(">HHIIBBHHH", source_port, 443, 1, 1, 0x50, 0x10, 512, 0, 0)
     return b"\x02" * 12 + b"\x08\x00" + ip + tcp + b"x" * payload_bytes
 
@@ -27,12 +28,17 @@ def check_stretch(folder):
     times_us = [1_000_000_000, 1_000_200_000, 1_002_200_000, 1_002_300_000, 1_007_300_000]
     frame = segment(1000, 10)
     capfile.write(f"{folder}/a.pcap.zst", [(t, len(frame), frame) for t in times_us])
-    labels.write([{"start": "1000.000000", "end": "1002.250000", "agent": "10.20.10.1", "technique": "T1", "label": "beacon", "peer": "", "words": "as recorded"}],
-                 f"{folder}/a.csv")
-    subprocess.run([sys.executable, f"{HERE}/range", "stretch", f"{folder}/a.pcap.zst", f"{folder}/a.csv", "--factor", "10", "--over", "1", "--out",
-                    f"{folder}/out"], check=True)
+    labels.write([{
+        "start": "1000.000000", "end": "1002.250000", "agent": "10.20.10.1", "technique": "T1", "label": "beacon",
+        "peer": "", "words": "as recorded"
+    }], f"{folder}/a.csv")
+    subprocess.run([
+        sys.executable, f"{HERE}/range", "stretch", f"{folder}/a.pcap.zst", f"{folder}/a.csv", "--factor", "10",
+        "--over", "1", "--out", f"{folder}/out"
+    ], check=True)
     got = [t for t, _, _ in capfile.read(f"{folder}/out/capture.pcap.zst")]
-    assert got == [1_000_000_000, 1_000_200_000, 1_020_200_000, 1_020_300_000, 1_070_300_000], got  # gaps of 2 and 5 s grew, those of 0.2 and 0.1 s did not
+    assert got == [1_000_000_000, 1_000_200_000, 1_020_200_000, 1_020_300_000,
+                   1_070_300_000], got  # gaps of 2 and 5 s grew, those of 0.2 and 0.1 s did not
     row = labels.read(f"{folder}/out/labels.csv")[0]
     assert (row["start"], row["end"]) == ("1000.000000", "1020.250000"), row
     assert "time-stretched" in row["words"] and "10 times" in row["words"], row

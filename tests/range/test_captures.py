@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Every label of tests/captures fits its capture: the labelled agent speaks with the labelled peer within the labelled time, no attacker is also called
-benign, no address is foreign. Exits 77 (skipped) without tshark.
+"""Every label of tests/captures fits its capture: the labelled agent speaks with the labelled peer within the
+labelled time, no attacker is also called benign, no address is foreign. Exits 77 (skipped) without tshark.
 """
 
 import glob
@@ -23,7 +23,10 @@ OURS = [ipaddress.ip_network(network) for network in topology.NETWORKS + [topolo
 
 def packets(capture):
     """(time, source, destination) of each IPv4 packet; of a tunnelled or quoted header only the outer one."""
-    argv = ["tshark", "-n", "-r", capture, "-Y", "ip", "-T", "fields", "-E", "occurrence=f", "-e", "frame.time_epoch", "-e", "ip.src", "-e", "ip.dst"]
+    argv = [
+        "tshark", "-n", "-r", capture, "-Y", "ip", "-T", "fields", "-E", "occurrence=f", "-e", "frame.time_epoch", "-e",
+        "ip.src", "-e", "ip.dst"
+    ]
     for line in subprocess.run(argv, capture_output=True, text=True, check=True).stdout.splitlines():
         time_s, source, destination = line.split("\t")
         yield float(time_s), source, destination
@@ -38,16 +41,20 @@ def check(capture, table):
     assert rows, f"{table}: no labels"
     seen = list(packets(capture))
     addresses = {address for _, source, destination in seen for address in (source, destination)}
-    foreign = [address for address in addresses if not any(ipaddress.ip_address(address) in network for network in OURS)]
+    foreign = [
+        address for address in addresses if not any(ipaddress.ip_address(address) in network for network in OURS)
+    ]
     assert not foreign, f"{capture}: foreign addresses {foreign}"
     for row in rows:
         if row["label"] == "benign":
             continue
         start, end = float(row["start"]), float(row["end"])
         sent = [destination for t, source, destination in seen if start <= t <= end and source == row["agent"]]
-        assert any(ipaddress.ip_address(destination) in peer for destination in set(sent) for peer in peers(row)), f"{table}: no packet fits {row}"
+        assert any(ipaddress.ip_address(destination) in peer for destination in set(sent)
+                   for peer in peers(row)), f"{table}: no packet fits {row}"
     accused = {row["agent"] for row in rows if not row["label"].startswith("benign")}
-    assert not accused & {row["agent"] for row in rows if row["label"] == "benign"}, f"{table}: called both benign and not"
+    assert not accused & {row["agent"]
+                          for row in rows if row["label"] == "benign"}, f"{table}: called both benign and not"
     return len(rows)
 
 

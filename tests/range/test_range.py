@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""The range keeps its promises: labels that fit the packets, no address but its own, every packet once, and nothing left behind - also when it is killed.
+"""The range keeps its promises: labels that fit the packets, no address but its own, every packet once, and nothing
+left behind - also when it is killed.
 
 Needs root, namespaces and the tools; without them it says which and exits 77 (skipped).
 """
@@ -26,12 +27,16 @@ SCOUT = topology.BY_NAME["ws02"].address
 
 
 def skip_unless_possible():
-    lacking = [tool for tool in NEEDED + ["nmap", "sshd", "smbd", "redis-server", "git", "tshark", "capinfos", "unshare"] if not find(tool)]
+    lacking = [
+        tool for tool in NEEDED + ["nmap", "sshd", "smbd", "redis-server", "git", "tshark", "capinfos", "unshare"]
+        if not find(tool)
+    ]
     if not postgres_binaries():
         lacking.append("postgres")
     if os.geteuid() != 0:
         lacking.append("root")
-    elif subprocess.run(["unshare", "--net", "--mount", "--pid", "--fork", "true"], capture_output=True).returncode != 0:
+    elif subprocess.run(["unshare", "--net", "--mount", "--pid", "--fork", "true"],
+                        capture_output=True).returncode != 0:
         lacking.append("the right to make namespaces")
     if lacking:
         print("SKIPPED: the range test lacks " + ", ".join(lacking) + " (packages: deploy/packages-range.txt)")
@@ -39,8 +44,12 @@ def skip_unless_possible():
 
 
 def tshark(capture, display_filter, *fields):
-    argv = ["tshark", "-n", "-r", capture, "-Y", display_filter, "-T", "fields"] + [word for field in fields for word in ("-e", field)]
-    return [line.split("\t") for line in subprocess.run(argv, capture_output=True, text=True, check=True).stdout.splitlines()]
+    argv = ["tshark", "-n", "-r", capture, "-Y", display_filter, "-T", "fields"
+            ] + [word for field in fields for word in ("-e", field)]
+    return [
+        line.split("\t")
+        for line in subprocess.run(argv, capture_output=True, text=True, check=True).stdout.splitlines()
+    ]
 
 
 class Traces:
@@ -57,7 +66,11 @@ class Traces:
 
 
 def links():
-    return {line.split(": ")[1] for line in subprocess.run(["ip", "-o", "link"], capture_output=True, text=True, check=True).stdout.splitlines()}
+    return {
+        line.split(": ")[1]
+        for line in subprocess.run(["ip", "-o", "link"], capture_output=True, text=True,
+                                   check=True).stdout.splitlines()
+    }
 
 
 def names():
@@ -85,17 +98,20 @@ def wait_until(condition, complaint, limit_s=20):
 
 def process_one(unshare):
     """The range's process 1, seen from here, once it has left our own process namespace."""
+
     def children():
         try:
             return open(f"/proc/{unshare.pid}/task/{unshare.pid}/children").read().split()
         except OSError:
             return []
+
     wait_until(lambda: children() or unshare.poll() is not None, "the range started no process of its own")
     return children()[0]
 
 
 def start(out, *extra):
-    process = subprocess.Popen(RANGE + ["run", "mini", "--seed", "7", "--out", out] + list(extra), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    process = subprocess.Popen(RANGE + ["run", "mini", "--seed", "7", "--out", out] + list(extra),
+                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     held = {namespace(process_one(process), "pid")}
     assert held != {namespace("self", "pid")} and None not in held
     return process, held
@@ -104,7 +120,8 @@ def start(out, *extra):
 def check_recording(folder):
     capture = f"{folder}/capture.pcap.zst"
     summary = json.load(open(f"{folder}/run.json"))
-    said = subprocess.run(["capinfos", "-M", "-T", "-r", "-c", capture], capture_output=True, text=True, check=True).stdout.split()
+    said = subprocess.run(["capinfos", "-M", "-T", "-r", "-c", capture], capture_output=True, text=True,
+                          check=True).stdout.split()
     assert int(said[-1]) == summary["packets"] > 200, (said, summary["packets"])
     assert summary["dropped_by_kernel"] == 0 and not summary["failures"] and not summary["missing_tools"], summary
     assert not [run for run in summary["tool_runs"] if not run.endswith(" ok")], summary["tool_runs"]
@@ -114,20 +131,32 @@ def check_recording(folder):
     decoy = next(row for row in rows if row["label"] == "decoy")
     assert sweep["agent"] == SCOUT and sweep["technique"] == "T1046"
     within = f"frame.time_epoch >= {sweep['start']} && frame.time_epoch <= {sweep['end']}"
-    probed = {row[0] for row in tshark(capture, f"{within} && ip.src == {SCOUT} && tcp.dstport == 445 && tcp.flags.syn == 1", "ip.dst")}
+    probed = {
+        row[0]
+        for row in tshark(capture, f"{within} && ip.src == {SCOUT} && tcp.dstport == 445 && tcp.flags.syn == 1",
+                          "ip.dst")
+    }
     assert probed == {f"10.20.20.{n}" for n in range(16)}, probed
-    assert not tshark(capture, f"!({within}) && ip.src == {SCOUT} && tcp.dstport == 445 && !icmp", "frame.number"), "probes outside the labelled time"
+    assert not tshark(capture, f"!({within}) && ip.src == {SCOUT} && tcp.dstport == 445 && !icmp",
+                      "frame.number"), "probes outside the labelled time"
     within = f"frame.time_epoch >= {decoy['start']} && frame.time_epoch <= {decoy['end']}"
-    assert tshark(capture, f"{within} && ip.src == {SCOUT} && ip.dst == {decoy['peer']} && tcp.flags.syn == 1", "frame.number"), "no packet to the decoy"
-    assert {row["agent"] for row in rows if row["label"] == "benign"} >= {topology.BY_NAME[name].address for name in ("ws01", "ws04", "web", "dns")}
+    assert tshark(capture, f"{within} && ip.src == {SCOUT} && ip.dst == {decoy['peer']} && tcp.flags.syn == 1",
+                  "frame.number"), "no packet to the decoy"
+    assert {row["agent"]
+            for row in rows
+            if row["label"] == "benign"} >= {topology.BY_NAME[name].address
+                                             for name in ("ws01", "ws04", "web", "dns")}
 
     ours = "{" + ", ".join(topology.NETWORKS) + "}"
     assert not tshark(capture, "!(ip || arp)", "frame.number"), "frames that are neither IPv4 nor ARP"
-    assert not tshark(capture, f"ip && !(ip.src in {ours} && ip.dst in {ours})", "ip.src", "ip.dst"), "an address outside the range's networks"
+    assert not tshark(capture, f"ip && !(ip.src in {ours} && ip.dst in {ours})", "ip.src",
+                      "ip.dst"), "an address outside the range's networks"
     strangers = " || ".join(f"arp.src.proto_ipv4 == {address}" for address in topology.ROUTER_ADDRESSES)
-    assert not tshark(capture, f"arp && !(arp.src.proto_ipv4 in {ours} || {strangers})", "frame.number"), "ARP for somebody unknown"
+    assert not tshark(capture, f"arp && !(arp.src.proto_ipv4 in {ours} || {strangers})",
+                      "frame.number"), "ARP for somebody unknown"
     forwarded = " && ".join(f"ip.src != {address}" for address in topology.ROUTER_ADDRESSES)
-    assert not tshark(capture, f"eth.src == {topology.ROUTER_MAC} && ip && ({forwarded}) && !icmp", "frame.number"), "a routed packet was recorded twice"
+    assert not tshark(capture, f"eth.src == {topology.ROUTER_MAC} && ip && ({forwarded}) && !icmp",
+                      "frame.number"), "a routed packet was recorded twice"
 
 
 def main():
@@ -143,7 +172,8 @@ def main():
         print("a run: labels fit the packets, no foreign address, nothing recorded twice, nothing left behind")
 
         process, held = start(f"{folder}/killed")
-        wait_until(lambda: os.path.exists(f"{folder}/killed/capture.pcap"), "the second run did not begin to record", 60)
+        wait_until(lambda: os.path.exists(f"{folder}/killed/capture.pcap"), "the second run did not begin to record",
+                   60)
         assert len(processes_in(held)) > 10
         process.kill()
         process.wait()

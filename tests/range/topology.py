@@ -1,11 +1,13 @@
 """The imagined bank and a few places outside it: who exists, at which address, and how their namespaces are joined.
 
-Every host is a network namespace with one veth into one bridge in hub mode (ageing time 0: the bridge forgets at once where an address lives, so each
-frame reaches every port, the tap's too). Between subnets stands a router "on a stick" in a namespace of its own. A routed packet therefore crosses the
-bridge twice; the tap drops the copy the router forwards, as a SPAN port that mirrors only ingress does, so every packet is recorded once, as its sender
-sent it. Addresses nobody holds behave as in life: the router asks for them by ARP and answers "host unreachable"; inside one's own subnet only the ARP
-requests are seen. Segmentation offloads are off, so recorded frames have the sizes of a wire. The kernel's netem is often missing, so round trips are
-those of one machine (well under a millisecond), outside hosts included: only their TTL betrays them.
+Every host is a network namespace with one veth into one bridge in hub mode (ageing time 0: the bridge forgets at once
+where an address lives, so each frame reaches every port, the tap's too). Between subnets stands a router "on a stick"
+in a namespace of its own. A routed packet therefore crosses the bridge twice; the tap drops the copy the router
+forwards, as a SPAN port that mirrors only ingress does, so every packet is recorded once, as its sender sent it.
+Addresses nobody holds behave as in life: the router asks for them by ARP and answers "host unreachable"; inside one's
+own subnet only the ARP requests are seen. Segmentation offloads are off, so recorded frames have the sizes of a wire.
+The kernel's netem is often missing, so round trips are those of one machine (well under a millisecond), outside hosts
+included: only their TTL betrays them.
 """
 
 import subprocess
@@ -23,8 +25,8 @@ DARK_NETWORK = "10.20.99.0/24"  # routed, silent, nobody there
 class Host:
     name: str
     address: str
-    role: str                # workstation, server, ops, outside
-    names: tuple = ()        # DNS names that point here
+    role: str  # workstation, server, ops, outside
+    names: tuple = ()  # DNS names that point here
 
     @property
     def inside(self):
@@ -32,7 +34,7 @@ class Host:
 
 
 def _bank(name, address, role):
-    return Host(name, address, role, (f"{name}.bank.example",))
+    return Host(name, address, role, (f"{name}.bank.example", ))
 
 
 HOSTS = [_bank(f"ws{n:02d}", f"10.20.10.{10 + n}", "workstation") for n in range(1, 9)] + [
@@ -52,16 +54,19 @@ HOSTS = [_bank(f"ws{n:02d}", f"10.20.10.{10 + n}", "workstation") for n in range
     _bank("ci", "10.20.30.20", "ops"),
     _bank("bkp", "10.20.30.30", "ops"),
     _bank("vscan", "10.20.30.40", "ops"),
-    Host("news", "203.0.113.10", "outside", ("www.daily-news.example", "static.daily-news.example", "www.weather-now.example", "www.travel-guide.example")),
-    Host("saas", "203.0.113.20", "outside", ("api.crm-suite.example", "app.crm-suite.example", "telemetry.crm-suite.example")),
+    Host(
+        "news", "203.0.113.10", "outside",
+        ("www.daily-news.example", "static.daily-news.example", "www.weather-now.example", "www.travel-guide.example")),
+    Host("saas", "203.0.113.20", "outside",
+         ("api.crm-suite.example", "app.crm-suite.example", "telemetry.crm-suite.example")),
     Host("cloud", "203.0.113.30", "outside", ("files.cloud-box.example", "upload.cloud-box.example")),
     Host("updates", "203.0.113.40", "outside", ("deb.os-mirror.example", "pool.os-mirror.example")),
-    Host("upstream", "203.0.113.53", "outside", ("ns.isp.example",)),
-    Host("c2", "198.51.100.66", "outside", ("cdn.fast-static.example",)),
-    Host("drop", "198.51.100.77", "outside", ("share.paste-drop.example",)),
-    Host("tunnel", "198.51.100.53", "outside", ("ns1.cdn-sync.example",)),
-    Host("tunnel2", "198.51.100.54", "outside", ("ns1.static-cache.example",)),
-    Host("pinger", "198.51.100.80", "outside", ("host80.dedicated-vps.example",)),
+    Host("upstream", "203.0.113.53", "outside", ("ns.isp.example", )),
+    Host("c2", "198.51.100.66", "outside", ("cdn.fast-static.example", )),
+    Host("drop", "198.51.100.77", "outside", ("share.paste-drop.example", )),
+    Host("tunnel", "198.51.100.53", "outside", ("ns1.cdn-sync.example", )),
+    Host("tunnel2", "198.51.100.54", "outside", ("ns1.static-cache.example", )),
+    Host("pinger", "198.51.100.80", "outside", ("host80.dedicated-vps.example", )),
 ]
 BY_NAME = {host.name: host for host in HOSTS}
 DECOY = BY_NAME["vault9"]
@@ -84,12 +89,14 @@ def inside(name, argv):
 
 def build(host_names):
     """Bridge, tap, router and the named hosts. Lasts as long as the sandbox."""
-    command("ip", "link", "add", "name", "hub0", "type", "bridge", "ageing_time", "0", "mcast_snooping", "0", "stp_state", "0")
+    command("ip", "link", "add", "name", "hub0", "type", "bridge", "ageing_time", "0", "mcast_snooping", "0",
+            "stp_state", "0")
     _quiet(None)
     command("ip", "link", "set", "dev", "hub0", "up")
     _plug("tap", 0, "02:4e:00:00:00:02")
     _plug("router", 1, ROUTER_MAC)
-    _sysctl("router", "net.ipv4.ip_forward=1", "net.ipv4.conf.all.send_redirects=0", "net.ipv4.conf.eth0.send_redirects=0")
+    _sysctl("router", "net.ipv4.ip_forward=1", "net.ipv4.conf.all.send_redirects=0",
+            "net.ipv4.conf.eth0.send_redirects=0")
     for address in ROUTER_ADDRESSES:
         command("ip", "-n", "router", "addr", "add", f"{address}/24", "dev", "eth0")
     command("ip", "-n", "router", "route", "add", "blackhole", DARK_NETWORK)
@@ -106,7 +113,8 @@ def build(host_names):
 def _plug(name, number, mac):
     command("ip", "netns", "add", name)
     _quiet(name)
-    command("ip", "link", "add", "name", f"port{number}", "type", "veth", "peer", "name", "eth0", "address", mac, "netns", name)
+    command("ip", "link", "add", "name", f"port{number}", "type", "veth", "peer", "name", "eth0", "address", mac,
+            "netns", name)
     offloads = [word for offload in ("tx", "sg", "tso", "gso", "gro") for word in (offload, "off")]
     subprocess.run(["ethtool", "-K", f"port{number}"] + offloads, check=True, capture_output=True)
     subprocess.run(inside(name, ["ethtool", "-K", "eth0"] + offloads), check=True, capture_output=True)
@@ -129,14 +137,21 @@ def _sysctl(name, *settings):
 
 
 def inventory_yaml():
-    """The inventory a sensor of this bank would be given: names, groups, what the permitted scanner may do, the decoys."""
+    """The inventory a sensor of this bank would be given: names, groups, what the permitted scanner may do, the
+    decoys."""
     lines = ["home_networks: [10.20.0.0/16]", "agents:"]
     for host in HOSTS:
         if host.inside and host != DECOY:
             permitted = ", permitted: [scan, fanout]" if host.name == "vscan" else ""
             lines.append(f"  - {{ address: {host.address}, name: {host.name}, group: {host.role}{permitted} }}")
-    lines += ["decoys:", f"  - {{ network: {DECOY.address}/32, name: \"{DECOY.name}\" }}", f"  - {{ network: {DARK_NETWORK}, name: \"empty rack\" }}"]
+    lines += [
+        "decoys:", f"  - {{ network: {DECOY.address}/32, name: \"{DECOY.name}\" }}",
+        f"  - {{ network: {DARK_NETWORK}, name: \"empty rack\" }}"
+    ]
     return "\n".join(lines) + "\n"
 
 
-__all__ = ["HOSTS", "BY_NAME", "DECOY", "NETWORKS", "DARK_NETWORK", "ROUTER_ADDRESSES", "ROUTER_MAC", "STATE", "build", "inside", "inventory_yaml"]
+__all__ = [
+    "HOSTS", "BY_NAME", "DECOY", "NETWORKS", "DARK_NETWORK", "ROUTER_ADDRESSES", "ROUTER_MAC", "STATE", "build",
+    "inside", "inventory_yaml"
+]
