@@ -1,4 +1,10 @@
-"""Suricata 7 as the oracle: JA4 and server name of each TLS conversation."""
+"""Suricata 7 as the oracle: JA4 of each TLS conversation.
+
+Suricata 7.0 hashes a client's extensions with a trailing underscore when it offers no signature algorithms; JA4's specification says that the string then ends
+without one (FoxIO-LLC/ja4 issue 146). Suricata's own JA3 string names the extensions, so its JA4 is mended here before it is compared. A log line comes only
+once a handshake went on, a rule fires on the hello alone: hence the rule.
+"""
+import hashlib
 import json
 import re
 import shutil
@@ -13,10 +19,25 @@ CONFIGURATION = """%YAML 1.1
 ---
 vars: { address-groups: { HOME_NET: "any", EXTERNAL_NET: "any" }, port-groups: {} }
 outputs:
-  - eve-log: { enabled: yes, filetype: regular, filename: eve.json, types: [ { tls: { extended: yes, ja4: on } } ] }
-app-layer: { protocols: { tls: { enabled: yes, ja4-fingerprints: yes, detection-ports: { dp: "1:65535" } } } }
+  - eve-log: { enabled: yes, filetype: regular, filename: eve.json, types: [ { alert: { metadata: { app-layer: true } } }, { tls: { custom: [ja3, ja4], ja4: on } } ] }
+app-layer: { protocols: { tls: { enabled: yes, ja3-fingerprints: yes, ja4-fingerprints: yes, detection-ports: { dp: "1:65535" } } } }
 stream: { midstream: true, async-oneside: true, checksum-validation: no }
 """
+RULE = 'alert tls any any -> any any (msg:"hello"; flow:to_server; ja4.hash; content:"_"; sid:1;)\n'
+SERVER_NAME, SIGNATURE_ALGORITHMS, ALPN = 0, 13, 16
+
+
+def mended(ja4, ja3):
+    """The JA4 as the specification has it; see above."""
+    numbers = ja3.split(',')[2] if ja3.count(',') == 4 else ''
+    extensions = [int(n) for n in numbers.split('-') if n]
+    if SIGNATURE_ALGORITHMS in extensions:
+        return ja4
+    hashed = ','.join(f'{n:04x}' for n in sorted(extensions) if n not in (SERVER_NAME, ALPN))
+    digest = lambda text: hashlib.sha256(text.encode()).hexdigest()[:12]
+    if not ja4.endswith(digest(hashed + '_')):
+        return ja4
+    return ja4[:-12] + (digest(hashed) if hashed else 12 * '0')
 
 
 def missing():
@@ -31,7 +52,9 @@ def facts(path):
     with tempfile.TemporaryDirectory() as folder:
         configuration = Path(folder) / 'suricata.yaml'
         configuration.write_text(CONFIGURATION)
-        subprocess.run(['suricata', '-c', configuration, '-r', str(path), '-l', folder, '-S', '/dev/null', '-k', 'none', '--runmode', 'single'],
+        rules = Path(folder) / 'hello.rules'
+        rules.write_text(RULE)
+        subprocess.run(['suricata', '-c', configuration, '-r', str(path), '-l', folder, '-S', rules, '-k', 'none', '--runmode', 'single'],
                        capture_output=True, check=False)
         log = Path(folder) / 'eve.json'
         if not log.exists():
@@ -42,5 +65,5 @@ def facts(path):
             tls = event.get('tls', {})
             if event.get('proto') == 'TCP' and tls.get('ja4'):
                 key, _ = conversation('tcp', event['src_ip'], event['src_port'], event['dest_ip'], event['dest_port'])
-                prints[key].add(tls['ja4'])
+                prints[key].add(mended(tls['ja4'], tls.get('ja3', {}).get('string', '')))
     return {'ja4': {k: tuple(sorted(v)) for k, v in prints.items()}}
