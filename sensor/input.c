@@ -1,5 +1,5 @@
-/* Reads go in pieces of 64 KiB, which stay in the second-level cache until their frames have been decoded: measured on 408 MB, pieces of 1 MiB are a third slower. A record that
- * straddles two pieces is moved to the front of the buffer first, so every record is contiguous at the cost of one short copy per piece. */
+/* Reads go in pieces of 64 KiB: between 32 KiB and 1 MiB no size was measurably faster (0.09 s of CPU for 408 MB), so a small one, for the sake of a thousand files side by side. A
+ * record that straddles two pieces is moved to the front of the buffer first, so every record is contiguous at the cost of one short copy per piece. */
 #include "sensor/input.h"
 
 #include <assert.h>

@@ -122,7 +122,7 @@ class Theirs:
             return False
         length = self.number('ip.len') - self.number('ip.hdr_len')
         more = self.value('ip.flags.mf') in ('1', 'True')
-        return length <= 0 or (more and length % 8 != 0) or self.number('ip.frag_offset') + length > 65535 - self.number('ip.hdr_len')
+        return length <= 0 or (more and length % 8 != 0) or 8 * self.number('ip.frag_offset') + length > 65535 - self.number('ip.hdr_len')
 
 
 def run_batch(paths, files):
