@@ -47,9 +47,11 @@ static struct nj_usual volume_own(const struct nj_judgement *judgement, const st
 	if (profile->history == NULL)
 		return usual;
 	struct nj_usual own = nj_baseline_week_usual(&profile->history->out, nj_hour_of_week(judgement->start_ns, 0), &hour);
-	usual.level += own.level - hour.level;
-	usual.scale = own.scale > SCALE_MIN ? own.scale : SCALE_MIN;
-	return usual;
+	own.scale = own.scale > SCALE_MIN ? own.scale : SCALE_MIN;
+	if (kind == KIND_HOUR)
+		return own;
+	/* Only hours are learned. A day may be more than the prior's by as much as the hours are, never less: a day has many hours. */
+	return (struct nj_usual){usual.level + fmax(0, own.level - hour.level), fmax(usual.scale, own.scale)};
 }
 
 static uint32_t judge_volume(const struct nj_judgement *judgement, struct nj_view *view, struct nj_score *ret_scores)

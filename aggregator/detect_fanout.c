@@ -3,7 +3,8 @@
  * Distinct peers to which an agent opened flows, in five minutes, an hour and a day, home and outside apart. y = ln(1 + peers) is held against a level and a scale; ln p is
  * the upper tail of a normal, i.e. peers are taken as log-normal, which for counts of contacts errs on the careful side once scales come from data. The level is that
  * of the agent's group where the group has lived 50 agent-hours, else the prior's; the agent's own hours (models/baseline.h) take over with n/(n + 24 hours).
- * Own levels are learned by the hour; for five minutes and a day the own departure from the prior at an hour is carried over.
+ * Levels of groups and agents are learned by the hour. Five minutes and a day are held against the prior, raised by as much as an hour of the agent (of its group) is above the
+ * prior's hour, but never lowered: one new peer an hour is twenty-four a day.
  *
  * A count is looked at when it has grown by a quarter since the last look, so an hour of crawling is some twenty tests, not 360. Name and time servers outside do not count. */
 #include "aggregator/detect.h"
@@ -36,6 +37,14 @@ static struct nj_usual prior_usual(const struct nj_prior *prior, int side, int s
 	return usual[side][span];
 }
 
+/* What is known of an hour, for this span: the hour itself as it is, another span raised by the difference. */
+static struct nj_usual carried_over(const struct nj_usual *usual, const struct nj_usual *hour, const struct nj_usual *learned, int span)
+{
+	if (span == NJ_FAN_1H)
+		return *learned;
+	return (struct nj_usual){usual->level + fmax(0, learned->level - hour->level), fmax(usual->scale, learned->scale)};
+}
+
 /* What the group does in an hour, as level and scale; the prior's where the group is young. */
 static struct nj_usual group_usual(const struct nj_judgement *judgement, const struct nj_profile *profile, int side, int span)
 {
@@ -47,9 +56,8 @@ static struct nj_usual group_usual(const struct nj_judgement *judgement, const s
 		return usual;
 	double high = nj_fleet_quantile(judgement->fleet, profile->group, quantity, 0.95, NULL);
 	double scale = (log1p(high) - log1p(median)) / 1.645;
-	usual.level += log1p(median) - hour.level;
-	usual.scale = scale > SCALE_MIN ? scale : SCALE_MIN;
-	return usual;
+	struct nj_usual learned = {log1p(median), scale > SCALE_MIN ? scale : SCALE_MIN};
+	return carried_over(&usual, &hour, &learned, span);
 }
 
 static struct nj_usual own_usual(const struct nj_judgement *judgement, const struct nj_profile *profile, int side, int span)
@@ -59,9 +67,8 @@ static struct nj_usual own_usual(const struct nj_judgement *judgement, const str
 		return usual;
 	unsigned now = nj_hour_of_week(judgement->start_ns, 0);
 	struct nj_usual own = nj_baseline_day_usual(&profile->history->fan[side], now, &hour);
-	usual.level += own.level - hour.level;
-	usual.scale = own.scale > SCALE_MIN ? own.scale : SCALE_MIN;
-	return usual;
+	own.scale = own.scale > SCALE_MIN ? own.scale : SCALE_MIN;
+	return carried_over(&usual, &hour, &own, span);
 }
 
 static bool counts(const struct nj_window *window, const struct nj_contact *contact)
@@ -104,19 +111,14 @@ static bool add_peers(const struct nj_judgement *judgement, struct nj_view *view
 	return fan != NULL;
 }
 
-static bool grown(struct nj_block_fan *fan, int side, int span, uint64_t start_ns, double *ret_peers)
+static bool grown(struct nj_counting *peers, int span, uint64_t start_ns, double *ret_peers)
 {
-	const struct nj_counting *peers = &fan->peers[side][span];
 	if (peers->slot != start_ns / span_ns[span])
 		return false;
 	double n = nj_hll_estimate(&peers->now);
-	/* A smaller estimate than at the last look means that another span has begun. */
-	if (n < fan->told[side][span])
-		fan->told[side][span] = 0;
-	if (n < PEERS_MIN || n < GROWTH * fan->told[side][span])
+	if (n < PEERS_MIN || n < GROWTH * peers->told)
 		return false;
-	fan->told[side][span] = (float)n;
-	*ret_peers = n;
+	*ret_peers = peers->told = n;
 	return true;
 }
 
@@ -133,7 +135,7 @@ static uint32_t judge_fanout(const struct nj_judgement *judgement, struct nj_vie
 		uint32_t tests = 0;
 		for (int span = 0; added[side] > 0 && span < NJ_FAN_SPANS; span++) {
 			double peers;
-			if (!grown(profile->fan, side, span, judgement->start_ns, &peers))
+			if (!grown(&profile->fan->peers[side][span], span, judgement->start_ns, &peers))
 				continue;
 			struct nj_usual group = group_usual(judgement, profile, side, span), mine = own_usual(judgement, profile, side, span);
 			double ln_p = nj_ln_mix(nj_log_normal_upper(nj_usual_z(&group, log1p(peers))),

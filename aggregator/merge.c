@@ -303,22 +303,37 @@ static int gather(struct nj_merge *merge, uint64_t start_ns, struct nj_round *re
 	return 0;
 }
 
+static bool same_agent(const struct nj_window *a, const struct nj_window *b)
+{
+	return nj_agent_id_compare(&a->agent, &b->agent) == 0;
+}
+
+/* Windows first..end-1 of the order are of one agent: joined in the arena alone, for the copies must stay as they are in case the arena is too small
+ * and all is done again. */
+static bool join_agent(struct nj_merge *merge, uint32_t first, uint32_t end, struct nj_window *ret_joined)
+{
+	struct nj_window joined = {
+		.agent = merge->order[first]->agent, .start_ns = merge->order[first]->start_ns, .width_ms = merge->order[first]->width_ms};
+	for (uint32_t i = first; i < end; i++)
+		if (!nj_window_merge(&joined, merge->order[i], &merge->arena))
+			return false;
+	if (!nj_window_cap(&joined, nj_hash64, &merge->options.key, &merge->arena))
+		return false;
+	*ret_joined = joined;
+	return true;
+}
+
 /* False when the arena is full. */
 static bool join(struct nj_merge *merge, struct nj_round *ret_round)
 {
 	uint32_t n = 0;
-	for (uint32_t i = 0; i < merge->order_n;) {
-		const struct nj_window *first = merge->order[i++];
-		struct nj_window joined = *first;
-		bool grown = false;
-		while (i < merge->order_n && nj_agent_id_compare(&merge->order[i]->agent, &first->agent) == 0) {
-			if (!nj_window_merge(&joined, merge->order[i++], &merge->arena))
-				return false;
-			grown = true;
-		}
-		if (grown && !nj_window_cap(&joined, nj_hash64, &merge->options.key, &merge->arena))
+	for (uint32_t first = 0, end; first < merge->order_n; first = end) {
+		for (end = first + 1; end < merge->order_n && same_agent(merge->order[first], merge->order[end]);)
+			end++;
+		if (end == first + 1)
+			merge->round[n++] = *merge->order[first]; /* told by one sensor, capped by it: as it came */
+		else if (!join_agent(merge, first, end, &merge->round[n++]))
 			return false;
-		merge->round[n++] = joined;
 	}
 	ret_round->windows = merge->round;
 	ret_round->windows_n = n;

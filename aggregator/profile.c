@@ -106,6 +106,7 @@ void nj_counting_to(struct nj_counting *counting, uint64_t t_ns, uint64_t span_n
 		return;
 	memset(&counting->now, 0, sizeof counting->now);
 	counting->slot = slot;
+	counting->told = 0;
 }
 
 double nj_turning_estimate(const struct nj_turning *turning)

@@ -79,11 +79,11 @@ enum nj_fan_span { NJ_FAN_5MIN, NJ_FAN_1H, NJ_FAN_24H, NJ_FAN_SPANS };
 struct nj_counting {
 	uint64_t slot;
 	struct nj_hll now;
+	double told; /* estimate at the last look in this span */
 };
 
 struct nj_block_fan {
 	struct nj_counting peers[NJ_SIDES][NJ_FAN_SPANS];
-	float told[NJ_SIDES][NJ_FAN_SPANS];         /* estimate at the last judgement of the slot */
 	struct nj_sighting sighting[NJ_SIGHTINGS_MAX];
 	uint32_t sightings;
 };

@@ -1,0 +1,530 @@
+/* Frames are worked through in groups: all that is there, up to a bound, is decoded and appended in one transaction, so that one synchronisation of the disk serves many
+ * batches; then come the acknowledgements, then the listener. A greeting ends a group, because its answer must speak of what is committed.
+ *
+ * Order is kept by going back, not by buffering: a batch that is not the next one is not taken, and its sender is told once from where to send again. */
+#include "aggregator/ingest.h"
+
+#include "common/db.h"
+#include "common/journal.h"
+#include "common/link.h"
+#include "common/wire.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define GROUP_MAX   64
+#define QUEUE_MAX   64 /* frames a peer, in the link */
+#define CREDIT      32
+#define SENSORS_MAX 4096
+#define JOURNAL_MAX (1ull << 30)
+
+static const char series_schema[] = "CREATE TABLE IF NOT EXISTS series (sensor TEXT, boot INTEGER, next INTEGER, received INTEGER, gaps INTEGER, "
+				    "PRIMARY KEY (sensor, boot)) WITHOUT ROWID";
+
+/* How far one sensor's series has come. received + gaps = next. */
+struct series {
+	char sensor[NJ_SENSOR_ID_MAX];
+	uint64_t boot, next, received, gaps;
+	uint64_t used; /* step in which it last spoke */
+	bool changed;  /* since the last commit */
+};
+
+/* A peer that has greeted and been accepted. */
+struct session {
+	struct nj_link_peer peer;
+	char sensor[NJ_SENSOR_ID_MAX];
+	uint64_t boot;
+	uint64_t used;
+	bool told_to_rewind; /* and has not sent the right one since */
+};
+
+/* A batch decoded and appended, not yet committed. */
+struct taken {
+	struct nj_batch batch;
+	struct nj_link_peer peer;
+	uint64_t position;
+	size_t bytes;
+};
+
+struct nj_ingest {
+	struct nj_ingest_options options;
+	struct nj_ingest_listener listener;
+	struct nj_ingest_counts counts;
+	struct nj_wire_self self;
+	struct nj_link_context *own_context;
+	struct nj_link *link;
+	struct nj_journal *journal;
+	struct nj_statement *save_series;
+	struct nj_arena arena;
+	struct series *series;
+	struct session *sessions;
+	uint32_t series_n, sessions_n;
+	struct taken *group;
+	uint32_t group_n;
+	uint64_t steps;
+	int handed; /* in this step */
+};
+
+void nj_ingest_options_init(struct nj_ingest_options *options)
+{
+	*options = (struct nj_ingest_options){.journal_path = ":memory:", .journal_bytes_max = JOURNAL_MAX, .credit = CREDIT,
+					      .sensors_max = SENSORS_MAX, .arena_bytes = NJ_WIRE_ARENA_BYTES};
+}
+
+uint64_t nj_ingest_memory_bytes(const struct nj_ingest_options *options)
+{
+	uint64_t tables = options->sensors_max * (sizeof(struct series) + sizeof(struct session)) + GROUP_MAX * sizeof(struct taken);
+	uint64_t in_memory = strcmp(options->journal_path, ":memory:") == 0 ? options->journal_bytes_max : 0;
+	return sizeof(struct nj_ingest) + tables + options->arena_bytes + in_memory;
+}
+
+/* =============================== series and sessions =============================== */
+
+/* Whoever was silent longest gives its place. */
+static struct series *new_series(struct nj_ingest *in, const char *sensor, uint64_t boot)
+{
+	struct series *at = &in->series[0];
+	if (in->series_n < in->options.sensors_max)
+		at = &in->series[in->series_n++];
+	else
+		for (uint32_t i = 1; i < in->series_n; i++)
+			at = in->series[i].used < at->used ? &in->series[i] : at;
+	*at = (struct series){.boot = boot};
+	snprintf(at->sensor, sizeof at->sensor, "%s", sensor);
+	return at;
+}
+
+static struct series *find_series(struct nj_ingest *in, const char *sensor, uint64_t boot)
+{
+	for (uint32_t i = 0; i < in->series_n; i++)
+		if (in->series[i].boot == boot && strcmp(in->series[i].sensor, sensor) == 0)
+			return &in->series[i];
+	return NULL;
+}
+
+static struct session *find_session(struct nj_ingest *in, const struct nj_link_peer *peer)
+{
+	for (uint32_t i = 0; i < in->sessions_n; i++)
+		if (nj_link_peer_equal(&in->sessions[i].peer, peer))
+			return &in->sessions[i];
+	return NULL;
+}
+
+static struct session *new_session(struct nj_ingest *in)
+{
+	if (in->sessions_n < in->options.sensors_max)
+		return &in->sessions[in->sessions_n++];
+	struct session *at = &in->sessions[0];
+	for (uint32_t i = 1; i < in->sessions_n; i++)
+		at = in->sessions[i].used < at->used ? &in->sessions[i] : at;
+	return at;
+}
+
+static int load_series(struct nj_ingest *in, struct nj_message *message)
+{
+	struct nj_statement *s;
+	int err = nj_db_prepare(nj_journal_db(in->journal), "SELECT sensor, boot, next, received, gaps FROM series ORDER BY sensor, boot", message, &s);
+	if (err < 0)
+		return err;
+	in->series_n = 0;
+	while ((err = nj_statement_step(s, message)) == 1) {
+		struct series *at = new_series(in, nj_statement_get_text(s, 0), nj_statement_get_u64(s, 1));
+		at->next = nj_statement_get_u64(s, 2);
+		at->received = nj_statement_get_u64(s, 3);
+		at->gaps = nj_statement_get_u64(s, 4);
+	}
+	nj_statement_free(&s);
+	return err;
+}
+
+static int save_changed(struct nj_ingest *in, struct nj_message *message)
+{
+	int err = NJ_OK;
+	for (uint32_t i = 0; i < in->series_n && err == NJ_OK; i++) {
+		struct series *at = &in->series[i];
+		if (!at->changed)
+			continue;
+		const uint64_t values[] = {at->boot, at->next, at->received, at->gaps};
+		nj_statement_text(in->save_series, 1, at->sensor);
+		for (int v = 0; v < 4; v++)
+			nj_statement_u64(in->save_series, 2 + v, values[v]);
+		err = nj_statement_run(in->save_series, message);
+	}
+	return err;
+}
+
+/* =============================== answers =============================== */
+
+/* An answer that cannot be sent is lost: the sensor will ask. */
+static void answer(struct nj_ingest *in, const struct nj_link_peer *peer, const uint8_t *data, size_t size)
+{
+	int err = nj_link_send(in->link, peer, data, size);
+	(void)err;
+}
+
+static void acknowledge(struct nj_ingest *in, const struct nj_link_peer *peer, const struct series *series, bool rewind)
+{
+	uint8_t buffer[NJ_WIRE_SMALL_MAX];
+	struct nj_wire_ack ack = {.boot = series->boot, .next = series->next, .credit = in->options.credit, .rewind = rewind};
+	answer(in, peer, buffer, nj_wire_ack_encode(&ack, buffer));
+}
+
+static void refuse(struct nj_ingest *in, const struct nj_link_peer *peer, enum nj_wire_refusal code, const char *reason)
+{
+	uint8_t buffer[NJ_WIRE_SMALL_MAX];
+	struct nj_wire_refuse words = {.code = code};
+	snprintf(words.reason, sizeof words.reason, "%.255s", reason);
+	answer(in, peer, buffer, nj_wire_refuse_encode(&words, buffer));
+}
+
+static void refuse_malformed(struct nj_ingest *in, const struct nj_link_peer *peer, const char *reason)
+{
+	in->counts.malformed++;
+	refuse(in, peer, NJ_WIRE_REFUSED_MALFORMED, reason);
+}
+
+/* =============================== groups =============================== */
+
+static void acknowledge_group(struct nj_ingest *in)
+{
+	for (uint32_t i = 0; i < in->group_n; i++) {
+		const struct taken *taken = &in->group[i];
+		bool later = false;
+		for (uint32_t j = i + 1; j < in->group_n && !later; j++)
+			later = nj_link_peer_equal(&in->group[j].peer, &taken->peer);
+		const struct series *series = find_series(in, taken->batch.sensor, taken->batch.boot);
+		if (!later && series != NULL)
+			acknowledge(in, &taken->peer, series, false);
+	}
+}
+
+static int hand_over(struct nj_ingest *in)
+{
+	int err = NJ_OK;
+	for (uint32_t i = 0; i < in->group_n; i++) {
+		const struct taken *taken = &in->group[i];
+		in->counts.received++;
+		in->counts.received_bytes += taken->bytes;
+		in->counts.windows += taken->batch.windows_n;
+		in->handed++;
+		if (err == NJ_OK)
+			err = in->listener.batch(in->listener.context, &taken->batch, taken->position);
+	}
+	return err;
+}
+
+/* Nothing of the group happened: what memory says of the series goes back to what the disk says. */
+static int give_up_group(struct nj_ingest *in, int err, struct nj_message *message)
+{
+	in->group_n = 0;
+	nj_arena_reset(&in->arena);
+	int reload = load_series(in, NULL);
+	return reload < 0 ? nj_fail(message, reload, "the journal cannot be read back") : err;
+}
+
+/* Commits what changed, answers, hands over. */
+static int flush(struct nj_ingest *in, struct nj_message *message)
+{
+	int err = nj_journal_begin(in->journal, message);
+	if (err == NJ_OK)
+		err = save_changed(in, message);
+	if (err == NJ_OK)
+		err = nj_journal_commit(in->journal, message);
+	if (err < 0)
+		return give_up_group(in, err, message);
+	for (uint32_t i = 0; i < in->series_n; i++)
+		in->series[i].changed = false;
+	in->counts.journal_dropped = nj_journal_state(in->journal).dropped;
+	acknowledge_group(in);
+	err = hand_over(in);
+	if (err < 0)
+		nj_fail(message, err, "the engine stopped: %s", nj_error_text(err));
+	in->group_n = 0;
+	nj_arena_reset(&in->arena);
+	return err;
+}
+
+/* =============================== greetings =============================== */
+
+static void move_on(struct nj_ingest *in, struct series *series, uint64_t oldest)
+{
+	if (oldest <= series->next)
+		return;
+	in->counts.gaps += oldest - series->next;
+	series->gaps += oldest - series->next;
+	series->next = oldest;
+	series->changed = true;
+}
+
+static int welcome(struct nj_ingest *in, const struct nj_link_peer *peer, const struct nj_wire_hello *hello, struct nj_message *message)
+{
+	struct series *series = find_series(in, hello->sensor, hello->boot);
+	if (series == NULL)
+		series = new_series(in, hello->sensor, hello->boot);
+	series->used = in->steps;
+	move_on(in, series, hello->oldest);
+	struct session *session = find_session(in, peer);
+	if (session == NULL)
+		session = new_session(in);
+	*session = (struct session){.peer = *peer, .boot = hello->boot, .used = in->steps};
+	memcpy(session->sensor, hello->sensor, sizeof session->sensor);
+	int err = series->changed ? flush(in, message) : NJ_OK;
+	if (err == NJ_OK)
+		acknowledge(in, peer, series, true);
+	in->counts.greetings++;
+	return err;
+}
+
+static int take_hello(struct nj_ingest *in, const struct nj_link_frame *frame, struct nj_message *message)
+{
+	struct nj_wire_hello hello;
+	struct nj_message wrong;
+	struct nj_wire_refuse words;
+	int err = in->group_n > 0 ? flush(in, message) : NJ_OK;
+	if (err < 0)
+		return err;
+	if (nj_wire_hello_decode(frame->data, frame->size, &wrong, &hello) < 0) {
+		refuse_malformed(in, &frame->peer, wrong.text);
+		return NJ_OK;
+	}
+	if (nj_wire_agree(&hello, &in->self, &words))
+		return welcome(in, &frame->peer, &hello, message);
+	in->counts.refused++;
+	refuse(in, &frame->peer, (enum nj_wire_refusal)words.code, words.reason);
+	return NJ_OK;
+}
+
+/* =============================== batches =============================== */
+
+/* Decodes behind what the group holds already; a full arena makes the group go first. */
+static int decode(struct nj_ingest *in, const struct nj_link_frame *frame, struct nj_batch *ret_batch, struct nj_message *ret_wrong, struct nj_message *message)
+{
+	int err = nj_wire_batch_decode(frame->data, frame->size, &in->self, &in->arena, ret_wrong, ret_batch);
+	if (err != NJ_ERR_MEMORY || in->group_n == 0)
+		return err;
+	int flushed = flush(in, message);
+	if (flushed < 0) {
+		ret_wrong->text[0] = '\0';
+		return flushed;
+	}
+	return nj_wire_batch_decode(frame->data, frame->size, &in->self, &in->arena, ret_wrong, ret_batch);
+}
+
+static int append(struct nj_ingest *in, const struct nj_link_frame *frame, const struct nj_batch *batch, struct series *series, struct nj_message *message)
+{
+	int err = nj_journal_begin(in->journal, message);
+	uint64_t position = nj_journal_state(in->journal).next;
+	if (err == NJ_OK)
+		err = nj_journal_append(in->journal, frame->data, frame->size, message);
+	if (err < 0)
+		return give_up_group(in, err, message);
+	series->next++;
+	series->received++;
+	series->changed = true;
+	in->group[in->group_n++] = (struct taken){*batch, frame->peer, position, frame->size};
+	return in->group_n == GROUP_MAX ? flush(in, message) : NJ_OK;
+}
+
+static int order(struct nj_ingest *in, const struct nj_link_frame *frame, const struct nj_batch *batch, struct session *session,
+		 struct nj_message *message)
+{
+	struct series *series = find_series(in, batch->sensor, batch->boot);
+	if (series == NULL) /* gave its place to another since the greeting */
+		return refuse(in, &frame->peer, NJ_WIRE_REFUSED_STRANGER, "greet again"), in->counts.refused++, NJ_OK;
+	session->used = series->used = in->steps;
+	if (batch->sequence == series->next) {
+		session->told_to_rewind = false;
+		return append(in, frame, batch, series, message);
+	}
+	if (batch->sequence < series->next) {
+		in->counts.repeated++;
+		return NJ_OK;
+	}
+	in->counts.out_of_order++;
+	int err = in->group_n > 0 ? flush(in, message) : NJ_OK;
+	if (err == NJ_OK && !session->told_to_rewind)
+		acknowledge(in, &frame->peer, series, true);
+	session->told_to_rewind = true;
+	return err;
+}
+
+static int take_batch(struct nj_ingest *in, const struct nj_link_frame *frame, struct nj_message *message)
+{
+	struct session *session = find_session(in, &frame->peer);
+	if (session == NULL) {
+		in->counts.refused++;
+		refuse(in, &frame->peer, NJ_WIRE_REFUSED_STRANGER, "greet first");
+		return NJ_OK;
+	}
+	struct nj_batch batch;
+	struct nj_message wrong = {""};
+	size_t used = in->arena.used;
+	int err = decode(in, frame, &batch, &wrong, message);
+	if (err < 0 && wrong.text[0] == '\0')
+		return err;
+	if (err == NJ_OK && (strcmp(batch.sensor, session->sensor) != 0 || batch.boot != session->boot))
+		err = nj_fail(&wrong, NJ_ERR_FORMAT, "a batch of sensor %s came from sensor %s", batch.sensor, session->sensor);
+	if (err < 0) {
+		in->arena.used = used < in->arena.used ? used : in->arena.used;
+		refuse_malformed(in, &frame->peer, wrong.text);
+		return NJ_OK;
+	}
+	return order(in, frame, &batch, session, message);
+}
+
+static int take_frame(struct nj_ingest *in, const struct nj_link_frame *frame, struct nj_message *message)
+{
+	enum nj_wire_kind kind;
+	uint32_t major;
+	in->counts.frames++;
+	bool readable = nj_wire_peek(frame->data, frame->size, &kind, &major);
+	if (readable && kind == NJ_WIRE_HELLO)
+		return take_hello(in, frame, message);
+	if (readable && kind == NJ_WIRE_BATCH)
+		return take_batch(in, frame, message);
+	refuse_malformed(in, &frame->peer, "neither HELLO nor BATCH");
+	return NJ_OK;
+}
+
+/* =============================== verbs =============================== */
+
+/* Repeated batches are acknowledged once at the end of a step: the sensor only needs the newest word. */
+static void remind(struct nj_ingest *in, const struct nj_link_peer *peer)
+{
+	const struct session *session = find_session(in, peer);
+	const struct series *series = session != NULL ? find_series(in, session->sensor, session->boot) : NULL;
+	if (series != NULL)
+		acknowledge(in, peer, series, false);
+}
+
+int nj_ingest_step(struct nj_ingest *in, int timeout_ms, struct nj_message *message)
+{
+	struct nj_link_frame frame;
+	int err = NJ_OK;
+	in->handed = 0;
+	in->steps++;
+	for (uint32_t i = 0; i < GROUP_MAX && err == NJ_OK; i++) {
+		err = nj_link_receive(in->link, i == 0 ? timeout_ms : 0, &frame);
+		if (err < 0)
+			break;
+		uint64_t repeated = in->counts.repeated;
+		err = take_frame(in, &frame, message);
+		if (err == NJ_OK && in->counts.repeated != repeated && in->group_n == 0)
+			remind(in, &frame.peer);
+	}
+	if (err == NJ_ERR_LINK)
+		nj_fail(message, err, "%s: receiving failed", in->options.listen);
+	if (err == NJ_ERR_AGAIN)
+		err = NJ_OK;
+	if (err == NJ_OK && in->group_n > 0)
+		err = flush(in, message);
+	return err < 0 ? err : in->handed;
+}
+
+int nj_ingest_replay(struct nj_ingest *in, uint64_t position, struct nj_message *message, uint64_t *ret_next)
+{
+	const void *data;
+	size_t size;
+	uint64_t at;
+	int err;
+	while ((err = nj_journal_read(in->journal, position, message, &at, &data, &size)) == 1) {
+		struct nj_batch batch;
+		err = nj_wire_batch_decode(data, size, &in->self, &in->arena, message, &batch);
+		if (err == NJ_OK)
+			err = in->listener.batch(in->listener.context, &batch, at);
+		nj_arena_reset(&in->arena);
+		if (err < 0)
+			return err;
+		position = at + 1;
+	}
+	if (err == 0)
+		*ret_next = position;
+	return err;
+}
+
+int nj_ingest_forget(struct nj_ingest *in, uint64_t position, struct nj_message *message)
+{
+	return nj_journal_forget(in->journal, position, message);
+}
+
+struct nj_ingest_counts nj_ingest_counts(const struct nj_ingest *in)
+{
+	return in->counts;
+}
+
+const char *nj_ingest_endpoint(const struct nj_ingest *in)
+{
+	return nj_link_endpoint(in->link);
+}
+
+/* =============================== life =============================== */
+
+static int open_journal(struct nj_ingest *in, struct nj_message *message)
+{
+	const struct nj_journal_options options = {in->options.journal_path, in->options.journal_bytes_max};
+	int err = nj_journal_open(&options, message, &in->journal);
+	if (err < 0)
+		return err;
+	struct nj_db *db = nj_journal_db(in->journal);
+	err = nj_db_run(db, series_schema, message);
+	if (err == NJ_OK)
+		err = nj_db_prepare(db, "INSERT OR REPLACE INTO series VALUES (?, ?, ?, ?, ?)", message, &in->save_series);
+	return err == NJ_OK ? load_series(in, message) : err;
+}
+
+static int open_link(struct nj_ingest *in, struct nj_message *message)
+{
+	const struct nj_link_options options = {.endpoint = in->options.listen, .listen = true, .plain_tcp = in->options.plain_tcp,
+						.queue_max = QUEUE_MAX, .frame_bytes_max = NJ_BATCH_BYTES_MAX};
+	struct nj_link_context *context = in->options.link_context;
+	int err = context == NULL ? nj_link_context_new(message, &in->own_context) : NJ_OK;
+	return err == NJ_OK ? nj_link_open(context != NULL ? context : in->own_context, &options, message, &in->link) : err;
+}
+
+int nj_ingest_open(const struct nj_ingest_options *options, const struct nj_ingest_listener *listener, struct nj_message *message,
+		   struct nj_ingest **ret_ingest)
+{
+	assert(options->sensors_max > 0);
+	assert(options->credit > 0);
+	struct nj_ingest *in = calloc(1, sizeof *in);
+	if (in == NULL)
+		return nj_fail(message, NJ_ERR_MEMORY, "ingest: out of memory");
+	in->options = *options;
+	in->listener = *listener;
+	nj_feature_table_ids(&in->self.tables);
+	in->self.key_id = options->key_id;
+	in->series = calloc(options->sensors_max, sizeof *in->series);
+	in->sessions = calloc(options->sensors_max, sizeof *in->sessions);
+	in->group = calloc(GROUP_MAX, sizeof *in->group);
+	int err = NJ_OK;
+	if (in->series == NULL || in->sessions == NULL || in->group == NULL || nj_arena_init(&in->arena, options->arena_bytes) < 0)
+		err = nj_fail(message, NJ_ERR_MEMORY, "ingest: out of memory");
+	if (err == NJ_OK)
+		err = open_journal(in, message);
+	if (err == NJ_OK)
+		err = open_link(in, message);
+	if (err < 0)
+		nj_ingest_close(&in);
+	else
+		*ret_ingest = in;
+	return err;
+}
+
+void nj_ingest_close(struct nj_ingest **ingest)
+{
+	struct nj_ingest *in = *ingest;
+	if (in == NULL)
+		return;
+	nj_link_close(&in->link);
+	nj_link_context_free(&in->own_context);
+	nj_statement_free(&in->save_series);
+	nj_journal_close(&in->journal);
+	nj_arena_fini(&in->arena);
+	free(in->series);
+	free(in->sessions);
+	free(in->group);
+	free(in);
+	*ingest = NULL;
+}
