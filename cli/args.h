@@ -30,7 +30,7 @@ enum nj_verb {
 };
 
 #define NJ_OPERANDS_MAX   4096
-#define NJ_BUDGET_DEFAULT 5
+#define NJ_BUDGET_DEFAULT 20
 
 /* Sets of verbs an option belongs to. */
 #define NJ_FOR(verb)    (1u << NJ_VERB_##verb)
@@ -62,7 +62,7 @@ enum nj_verb {
 	X(workers, 'w', COUNT, "N", 1, 64, 1, NJ_FOR_READING, "capture workers; the result does not depend on it")                \
 	X(shards, 0, COUNT, "N", 1, 64, 1, NJ_FOR_ENGINE, "engine shards; the result does not depend on it")                      \
 	X(flows_max, 0, COUNT, "N", 1024, 67108864, 262144, NJ_FOR_READING, "flows in memory at once, per worker; the oldest go first") \
-	X(agents_max, 0, COUNT, "N", 64, 16777216, 16384, NJ_FOR_ENGINE, "agents in full detail; the least recent are folded")    \
+	X(agents_max, 0, COUNT, "N", 64, 16777216, 20000, NJ_FOR_ENGINE, "agents in full detail; the least recent are folded")    \
 	X(max_memory, 0, BYTES, "SIZE", 1048576, 1099511627776, 4294967296, NJ_FOR_READING, "refuse to start when the tables would need more") \
 	X(since, 0, TIME, "TIME", 0, 0, 0, NJ_FOR_STORE, "from this time on (2026-11-24T20:00:00Z or Unix seconds)")              \
 	X(until, 0, TIME, "TIME", 0, 0, UINT64_MAX, NJ_FOR_STORE, "up to this time")                                             \

@@ -14,15 +14,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* Whether all listed peers share the port, or the address. */
-static bool one_port(const struct nj_alert *alert)
-{
-	for (unsigned i = 1; i < alert->peers_n; i++) {
-		if (alert->peers[i].port != alert->peers[0].port || alert->peers[i].protocol != alert->peers[0].protocol)
-			return false;
-	}
-	return true;
-}
+#define SWEEP_PEERS_LEAST 3
 
 static bool one_address(const struct nj_alert *alert)
 {
@@ -31,6 +23,12 @@ static bool one_address(const struct nj_alert *alert)
 			return false;
 	}
 	return true;
+}
+
+/* An alert about a sweep lists examples only: it is about more ends than it lists. */
+static bool is_sweep(const struct nj_alert *alert)
+{
+	return alert->peers_n >= SWEEP_PEERS_LEAST && (strstr(alert->detector, "scan") != NULL || strstr(alert->detector, "fanout") != NULL);
 }
 
 static bool has_ports(uint8_t protocol)
@@ -55,8 +53,8 @@ bool nj_extract_matches(const struct nj_alert *alert, const struct nj_packet *pa
 	if (!sent && !nj_addr_equal(&packet->dst, &alert->agent.addr))
 		return false;
 	const struct nj_addr *other = sent ? &packet->dst : &packet->src;
-	bool more = alert->peers_n == NJ_ALERT_PEERS_MAX;
-	bool any_address = more && one_port(alert), any_port = fragment || (more && one_address(alert));
+	bool sweep = is_sweep(alert), vertical = sweep && one_address(alert);
+	bool any_address = sweep && !vertical, any_port = fragment || vertical;
 	for (unsigned i = 0; i < alert->peers_n; i++) {
 		if (matches_peer(&alert->peers[i], packet, other, any_address, any_port))
 			return true;

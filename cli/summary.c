@@ -86,19 +86,23 @@ static void print_agents(struct nj_console *console, const struct nj_facts *fact
 static void print_apps(struct nj_console *console, const struct nj_findings *findings)
 {
 	char line[LINE_MAX] = "", name[NJ_APP_TEXT_MAX * 2];
-	uint64_t total = 0;
+	uint64_t bytes = 0, flows = 0;
 	int n = 0;
-	for (uint32_t i = 0; i < findings->apps_n; i++)
-		total += findings->apps[i].bytes;
+	for (uint32_t i = 0; i < findings->apps_n; i++) {
+		bytes += findings->apps[i].bytes;
+		flows += findings->apps[i].flows;
+	}
 	for (uint32_t i = 0; i < findings->apps_n && i < APPS_TOLD; i++) {
 		nj_human share;
 		const struct nj_finding_app *app = &findings->apps[i];
 		nj_label(app->name, strlen(app->name), name, sizeof name);
 		n += snprintf(line + n, sizeof line - (size_t)n, "%s%s %s", n > 0 ? ", " : "", name,
-			      nj_human_share(total > 0 ? (double)app->bytes / (double)total : NAN, share));
+			      nj_human_share(bytes > 0 ? (double)app->bytes / (double)bytes : flows > 0 ? (double)app->flows / (double)flows : NAN, share));
 	}
 	if (findings->apps_n > APPS_TOLD)
 		snprintf(line + n, sizeof line - (size_t)n, ", and %u more", findings->apps_n - APPS_TOLD);
+	if (bytes == 0 && n > 0)
+		strncat(line, " of flows; no payload was seen", sizeof line - strlen(line) - 1);
 	print_fact(console, "protocols", n > 0 ? line : "none known");
 }
 

@@ -27,6 +27,7 @@ struct level {
 	struct nj_yaml_node *node, *last;
 	const char *key; /* read, its value not yet */
 	uint32_t keys_n;
+	uint32_t key_line;  /* where key stands */
 };
 
 struct builder {
@@ -82,6 +83,7 @@ static int attach(struct builder *b, struct nj_yaml_node *node)
 		if (++level->keys_n > NJ_YAML_KEYS_MAX)
 			return nj_yaml_fail(b->yaml, node, b->message, "more than %u keys", NJ_YAML_KEYS_MAX);
 		node->key = level->key;
+		node->line = level->key_line; /* of a map the key is what people look for */
 		level->key = NULL;
 	}
 	if (level->last == NULL)
@@ -110,6 +112,7 @@ static int add_node(struct builder *b, const yaml_event_t *event, enum nj_yaml_k
 		node = nj_arena_take(&b->yaml->arena, sizeof *node);
 	if (kind == NJ_YAML_TEXT && text != NULL && awaits_key(b)) {
 		b->level[b->depth - 1].key = text;
+		b->level[b->depth - 1].key_line = (uint32_t)line;
 		return NJ_OK;
 	}
 	if (node == NULL)

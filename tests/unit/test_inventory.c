@@ -115,6 +115,7 @@ static void test_mistakes_are_refused_by_line(void **state)
 {
 	(void)state;
 	refuse("agent: []\n", ":1: unknown key 'agent'");
+	refuse("home_networks: []\ndecois:\n  - 10.0.0.1\n", ":2: unknown key 'decois'");
 	refuse("- a\n", ":1: must be a map");
 	refuse("home_networks: 10.0.0.0/8\n", "must be a list");
 	refuse("home_networks:\n  - 10.0.0.0/8\n  - 10.0.0.1/8\n", ":3: '10.0.0.1/8' is not a network");
