@@ -80,7 +80,7 @@ void nj_db_rollback(struct nj_db *db)
 static int ask(struct nj_db *db, const char *sql, struct nj_message *message, uint64_t *ret_value, char *ret_text,
 	       size_t text_size)
 {
-	struct nj_statement *statement;
+	struct nj_statement *statement = NULL;
 	int err = nj_db_prepare(db, sql, message, &statement);
 	if (err < 0)
 		return err;

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Compares what Nightjar says of captures with what an independent tool says, fact by fact, and holds the differences against a list of explained ones.
 
-usage: compare.py ORACLE NIGHTJAR [--all] [--only PATTERN] [--write] [CAPTURE|FOLDER ...]
+usage: compare.py ORACLE NIGHTJAR [--only PATTERN] [--check PATTERN] [--write] [CAPTURE|FOLDER ...]
   ORACLE: tshark, argus, ndpireader, suricata (a module of this folder)
   without captures: the bundled ones, and ../shared/captures (NJ_SHARED) where present
 
@@ -45,13 +45,13 @@ def text(value):
 
 
 def differences(job):
-    oracle, program, name, path = job
+    oracle, program, wanted, name, path = job
     theirs = importlib.import_module(oracle).facts(path)
     if theirs is None:  # the oracle cannot read this file at all; it has no say
         return name, [], 0
     ours = nightjar.facts(program, path)
     rows, compared = [], 0
-    for check in theirs:
+    for check in (c for c in theirs if wanted in c):
         mine, other = ours.get(check, {}), theirs[check]
         for key in sorted(set(mine) | set(other), key=text):
             compared += 1
@@ -80,7 +80,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('oracle')
     parser.add_argument('nightjar')
-    parser.add_argument('--only', default='')
+    parser.add_argument('--only', default='', help='captures whose name contains this')
+    parser.add_argument('--check', default='', help='checks whose name contains this')
     parser.add_argument('--write', action='store_true')
     parser.add_argument('captures', nargs='*')
     options = parser.parse_args()
@@ -90,7 +91,7 @@ def main():
         print(f'SKIPPED: {missing}', file=sys.stderr)
         return 77
 
-    jobs = [(options.oracle, options.nightjar, name, path) for name, path in captures(options.captures) if options.only in name]
+    jobs = [(options.oracle, options.nightjar, options.check, name, path) for name, path in captures(options.captures) if options.only in name]
     with multiprocessing.Pool(os.cpu_count()) as pool:
         results = pool.map(differences, jobs, chunksize=4)
     rows = [row for _, found, _ in results for row in found]
@@ -101,9 +102,9 @@ def main():
     if options.write:
         write_explained(listing, rows, reasons, getattr(oracle, 'guess_reason', lambda row: None))
         reasons = read_explained(listing)
-    seen, files = {tuple(row) for row in rows}, {name for _, _, name, _ in jobs}
+    seen, files = {tuple(row) for row in rows}, {name for _, _, _, name, _ in jobs}
     unexplained = [key for key in seen if reasons.get(key, 'UNEXPLAINED') == 'UNEXPLAINED']
-    gone = [key for key in reasons if key[0] in files and key not in seen]
+    gone = [key for key in reasons if key[0] in files and options.check in key[1] and key not in seen]
     for title, keys in (('unexplained difference', unexplained), ('explained difference no longer there', gone)):
         for key in sorted(keys)[:20]:
             print(f'{title}: {key[0]}: {key[1]} of {key[2]}: nightjar {key[3]}, {options.oracle} {key[4]}')

@@ -22,13 +22,14 @@ def facts(program, path):
         conversations.add(flow['protocol'], *server, *client, flow['packets_in'], flow['wire_bytes_in'])
         key, _ = conversation(flow['protocol'], *client, *server)
         if flow['protocol'] == 'tcp':
-            count[key] += 1
+            # Silence, FIN and RST end a flow of ours; a stream of tshark's ends only where a SYN opens another.
+            count[key] += key not in count or flow['seen_start']
             if flow.get('ja4'):
                 prints[key].add(flow['ja4'])
-            if flow.get('tls') and flow.get('server_name'):
+            if flow.get('ja4') and flow.get('server_name'):
                 names.setdefault(key, flow['server_name'])
         ids[key].add(flow['community_id'])
-        labels[key].add(flow['app'])
+        labels[key].add(flow.get('app', 'Unknown'))
         if flow.get('dns_type'):
             questions.setdefault(key, (flow['dns_name'].lower(), str(flow['dns_type'])))
     return {**conversations.facts(), 'tcp flows': dict(count), 'community id': {k: tuple(sorted(v)) for k, v in ids.items()},
