@@ -222,17 +222,19 @@ static int read_action_rows(struct csv *csv, const int *index, const char *path,
 	return NJ_OK;
 }
 
-/* The capture beside a labels.csv of actions: capture.pcap, capture.pcapng, either with .gz or .zst. */
-static int add_folder_capture(struct nj_labels *labels, const char *dir, const char *name, struct nj_message *message, struct nj_labelled_capture **ret_capture)
+/* The capture beside labels of actions: STEM.pcap, STEM.pcapng, either with .gz or .zst. */
+static int add_capture_beside(struct nj_labels *labels, const char *dir, const char *stem, const char *name, struct nj_message *message,
+			      struct nj_labelled_capture **ret_capture)
 {
-	static const char *const files[] = {"capture.pcap", "capture.pcap.zst", "capture.pcap.gz", "capture.pcapng", "capture.pcapng.zst", "capture.pcapng.gz"};
-	char path[4096];
+	static const char *const endings[] = {"pcap", "pcap.zst", "pcap.gz", "pcapng", "pcapng.zst", "pcapng.gz"};
+	char path[4096], file[512];
 	struct stat status;
-	for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
-		snprintf(path, sizeof path, "%s/%s", dir, files[i]);
+	for (size_t i = 0; i < sizeof endings / sizeof endings[0]; i++) {
+		snprintf(file, sizeof file, "%s.%s", stem, endings[i]);
+		snprintf(path, sizeof path, "%s/%s", dir, file);
 		if (stat(path, &status) != 0)
 			continue;
-		struct nj_labelled_capture *capture = add_capture(labels, dir, files[i]);
+		struct nj_labelled_capture *capture = add_capture(labels, dir, file);
 		if (capture == NULL)
 			return nj_fail(message, NJ_ERR_MEMORY, "%s: out of memory", dir);
 		free(capture->name);
@@ -243,10 +245,10 @@ static int add_folder_capture(struct nj_labels *labels, const char *dir, const c
 		*ret_capture = capture;
 		return capture->name != NULL ? NJ_OK : NJ_ERR_MEMORY;
 	}
-	return nj_fail(message, NJ_ERR_NOT_FOUND, "%s: labels, but no capture.pcap or the like beside them", dir);
+	return nj_fail(message, NJ_ERR_NOT_FOUND, "%s: labels, but no %s.pcap or the like beside them", dir, stem);
 }
 
-static int read_rows(char *text, const char *dir, const char *name, const char *path, struct nj_message *message, struct nj_labels *labels)
+static int read_rows(char *text, const char *dir, const char *stem, const char *name, const char *path, struct nj_message *message, struct nj_labels *labels)
 {
 	struct csv csv = {.at = text};
 	int index[FIELDS_MAX];
@@ -258,18 +260,18 @@ static int read_rows(char *text, const char *dir, const char *name, const char *
 	if (!find_columns(&csv, action_columns, sizeof action_columns / sizeof action_columns[0], index))
 		return nj_fail(message, NJ_ERR_FORMAT, "%s:1: the header is neither capture,label,technique,attacker,victim nor start,end,agent,technique,label,peer,words",
 			       path);
-	int error = add_folder_capture(labels, dir, name, message, &capture);
+	int error = add_capture_beside(labels, dir, stem, name, message, &capture);
 	return error != NJ_OK ? error : read_action_rows(&csv, index, path, message, capture);
 }
 
-static int read_file(const char *dir, const char *name, const char *path, struct nj_message *message, struct nj_labels *labels)
+static int read_file(const char *dir, const char *stem, const char *name, const char *path, struct nj_message *message, struct nj_labels *labels)
 {
 	char *text;
 	size_t size;
 	int error = nj_file_read(path, LABELS_BYTES_MAX, message, &text, &size);
 	if (error != NJ_OK)
 		return error;
-	error = read_rows(text, dir, name, path, message, labels);
+	error = read_rows(text, dir, stem, name, path, message, labels);
 	free(text);
 	return error;
 }
@@ -277,6 +279,18 @@ static int read_file(const char *dir, const char *name, const char *path, struct
 static int has_name(const struct dirent *entry)
 {
 	return entry->d_name[0] != '.';
+}
+
+/* X.labels.csv labels the X.pcap or the like beside it. Its name is X. */
+static int read_beside(const char *dir, const char *file, struct nj_message *message, struct nj_labels *labels)
+{
+	char path[4200], stem[256];
+	size_t length = strlen(file), ending = strlen(".labels.csv");
+	if (length <= ending || strcmp(file + length - ending, ".labels.csv") != 0)
+		return NJ_OK;
+	snprintf(path, sizeof path, "%s/%s", dir, file);
+	snprintf(stem, sizeof stem, "%.*s", (int)(length - ending), file);
+	return read_file(dir, stem, stem, path, message, labels);
 }
 
 static int read_subfolders(const char *dir, struct nj_message *message, struct nj_labels *labels)
@@ -291,12 +305,14 @@ static int read_subfolders(const char *dir, struct nj_message *message, struct n
 		snprintf(folder, sizeof folder, "%s/%s", dir, entries[i]->d_name);
 		snprintf(path, sizeof path, "%s/labels.csv", folder);
 		if (error == NJ_OK && stat(path, &status) == 0)
-			error = read_file(folder, entries[i]->d_name, path, message, labels);
+			error = read_file(folder, "capture", entries[i]->d_name, path, message, labels);
+		else if (error == NJ_OK)
+			error = read_beside(dir, entries[i]->d_name, message, labels);
 		free(entries[i]);
 	}
 	free(entries);
 	if (error == NJ_OK && labels->captures_n == 0)
-		return nj_fail(message, NJ_ERR_NOT_FOUND, "%s: no labels.csv in it or in its folders", dir);
+		return nj_fail(message, NJ_ERR_NOT_FOUND, "%s: no labels.csv in it or in its folders, and no NAME.labels.csv", dir);
 	return error;
 }
 
@@ -308,9 +324,9 @@ int nj_labels_load(const char *dir, const char *labels_path, struct nj_message *
 	memset(ret_labels, 0, sizeof *ret_labels);
 	snprintf(path, sizeof path, "%s/labels.csv", dir);
 	if (labels_path != NULL)
-		error = read_file(dir, dir, labels_path, message, ret_labels);
+		error = read_file(dir, "capture", dir, labels_path, message, ret_labels);
 	else if (stat(path, &status) == 0)
-		error = read_file(dir, dir, path, message, ret_labels);
+		error = read_file(dir, "capture", dir, path, message, ret_labels);
 	else
 		error = read_subfolders(dir, message, ret_labels);
 	if (error != NJ_OK)

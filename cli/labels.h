@@ -1,7 +1,7 @@
 /* Ground truth for `nightjar evaluate`: what was done in which capture, by whom, when. Two forms are read, told by their header:
  *   capture,label,technique,attacker,victim,...      one row a capture; addresses are fished out of free words
  *   start,end,agent,technique,label,peer,words       one row an action (seconds since the epoch), beside one capture.* and perhaps an inventory.yaml
- * A folder without labels.csv is searched for subfolders that have one. */
+ * A folder without labels.csv is searched for subfolders that have one, and for X.labels.csv that label the X.pcap (or .pcapng, .zst, .gz) beside them. */
 #ifndef NJ_CLI_LABELS_H
 #define NJ_CLI_LABELS_H
 
@@ -40,7 +40,7 @@ struct nj_labels {
 	uint32_t captures_n, captures_capacity;
 };
 
-/* *labels_path* NULL: DIR/labels.csv, or those of its subfolders. NJ_ERR_FORMAT with "FILE:LINE: what". */
+/* *labels_path* NULL: DIR/labels.csv, or those of its subfolders and every DIR/X.labels.csv. NJ_ERR_FORMAT with "FILE:LINE: what". */
 NJ_MUST_CHECK int nj_labels_load(const char *dir, const char *labels_path, struct nj_message *message, struct nj_labels *ret_labels);
 void nj_labels_free(struct nj_labels *labels);
 

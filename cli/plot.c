@@ -93,8 +93,8 @@ static void add_bar_label(struct nj_text *text, const struct nj_alert *alert, do
 {
 	nj_human agent;
 	bool right = to < 62, left = !right && from > 38;
-	nj_text_format(text, "<text x=\"%.2f%%\" dx=\"%d\" y=\"%u\" text-anchor=\"%s\">", right ? to : from, left ? -6 : 6, lane * LANE_PX + 12,
-		       left ? "end" : "start");
+	nj_text_format(text, "<text class=\"%s\" x=\"%.2f%%\" dx=\"%d\" y=\"%u\" text-anchor=\"%s\">", right || left ? "beside" : "inside", right ? to : from,
+		       left ? -6 : 6, lane * LANE_PX + 12, left ? "end" : "start");
 	nj_text_add_html(text, alert->detector);
 	nj_text_format(text, " %s</text>", nj_human_agent(&alert->agent, agent));
 }

@@ -13,6 +13,10 @@
 #define STEP_MS      50
 #define COMMIT_TICKS 256 /* the file can be read again: nothing hangs on when the journal commits */
 
+/* Both journals lie in memory and only carry what is on its way: a full one makes the sensor wait. */
+#define SENSOR_JOURNAL_BYTES     (64u << 20)
+#define AGGREGATOR_JOURNAL_BYTES (128u << 20)
+
 struct session {
 	const struct nj_session_plan *plan;
 	struct nj_console *console;
@@ -35,6 +39,7 @@ static int open_aggregator(struct session *session, struct nj_message *message)
 	options.listen = ENDPOINT;
 	options.link_context = session->context;
 	options.journal_path = ":memory:";
+	options.journal_bytes_max = AGGREGATOR_JOURNAL_BYTES;
 	options.store_path = session->plan->store;
 	options.baseline_path = session->plan->baseline;
 	options.inventory = session->inventory;
@@ -57,6 +62,7 @@ static int open_shipper(struct session *session, struct nj_message *message)
 	options.aggregator = ENDPOINT;
 	options.link_context = session->context;
 	options.journal_path = ":memory:";
+	options.journal_bytes_max = SENSOR_JOURNAL_BYTES;
 	options.key_id = key.id;
 	options.wait_when_full = true;
 	options.commit_ticks = COMMIT_TICKS;
