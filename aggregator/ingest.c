@@ -1,7 +1,9 @@
-/* Frames are worked through in groups: all that is there, up to a bound, is decoded and appended in one transaction, so that one synchronisation of the disk serves many
- * batches; then come the acknowledgements, then the listener. A greeting ends a group, because its answer must speak of what is committed.
+/* Frames are worked through in groups: all that is there, up to a bound, is decoded and appended in one transaction, so
+ * that one synchronisation of the disk serves many batches; then come the acknowledgements, then the listener. A
+ * greeting ends a group, because its answer must speak of what is committed.
  *
- * Order is kept by going back, not by buffering: a batch that is not the next one is not taken, and its sender is told once from where to send again. */
+ * Order is kept by going back, not by buffering: a batch that is not the next one is not taken, and its sender is told
+ * once from where to send again. */
 #include "aggregator/ingest.h"
 
 #include "common/db.h"
@@ -20,8 +22,9 @@
 #define SENSORS_MAX 4096
 #define JOURNAL_MAX (1ull << 30)
 
-static const char series_schema[] = "CREATE TABLE IF NOT EXISTS series (sensor TEXT, boot INTEGER, next INTEGER, received INTEGER, gaps INTEGER, "
-				    "PRIMARY KEY (sensor, boot)) WITHOUT ROWID";
+static const char series_schema[] =
+	"CREATE TABLE IF NOT EXISTS series (sensor TEXT, boot INTEGER, next INTEGER, received INTEGER, gaps INTEGER, "
+	"PRIMARY KEY (sensor, boot)) WITHOUT ROWID";
 
 /* How far one sensor's series has come. received + gaps = next. */
 struct series {
@@ -38,6 +41,7 @@ struct session {
 	uint64_t boot;
 	uint64_t used;
 	bool told_to_rewind; /* and has not sent the right one since */
+	bool owed;           /* an acknowledgement, once what it is for is committed */
 };
 
 /* A batch decoded and appended, not yet committed. */
@@ -56,7 +60,7 @@ struct nj_ingest {
 	struct nj_link_context *own_context;
 	struct nj_link *link;
 	struct nj_journal *journal;
-	struct nj_statement *save_series;
+	struct nj_statement *save_series, *recall_series;
 	struct nj_arena arena;
 	struct series *series;
 	struct session *sessions;
@@ -69,13 +73,17 @@ struct nj_ingest {
 
 void nj_ingest_options_init(struct nj_ingest_options *options)
 {
-	*options = (struct nj_ingest_options){.journal_path = ":memory:", .journal_bytes_max = JOURNAL_MAX, .credit = CREDIT,
-					      .sensors_max = SENSORS_MAX, .arena_bytes = NJ_WIRE_ARENA_BYTES};
+	*options = (struct nj_ingest_options){.journal_path = ":memory:",
+					      .journal_bytes_max = JOURNAL_MAX,
+					      .credit = CREDIT,
+					      .sensors_max = SENSORS_MAX,
+					      .arena_bytes = NJ_WIRE_ARENA_BYTES};
 }
 
 uint64_t nj_ingest_memory_bytes(const struct nj_ingest_options *options)
 {
-	uint64_t tables = options->sensors_max * (sizeof(struct series) + sizeof(struct session)) + GROUP_MAX * sizeof(struct taken);
+	uint64_t tables = options->sensors_max * (sizeof(struct series) + sizeof(struct session)) +
+			  GROUP_MAX * sizeof(struct taken);
 	uint64_t in_memory = strcmp(options->journal_path, ":memory:") == 0 ? options->journal_bytes_max : 0;
 	return sizeof(struct nj_ingest) + tables + options->arena_bytes + in_memory;
 }
@@ -104,6 +112,26 @@ static struct series *find_series(struct nj_ingest *in, const char *sensor, uint
 	return NULL;
 }
 
+/* The series of a sensor that greets: known, or known to the journal, or new. */
+static int recall_series(struct nj_ingest *in, const char *sensor, uint64_t boot, struct nj_message *message,
+			 struct series **ret_series)
+{
+	struct nj_statement *s = in->recall_series;
+	if ((*ret_series = find_series(in, sensor, boot)) != NULL)
+		return NJ_OK;
+	struct series *at = *ret_series = new_series(in, sensor, boot);
+	nj_statement_text(s, 1, sensor);
+	nj_statement_u64(s, 2, boot);
+	int err = nj_statement_step(s, message);
+	if (err == 1) {
+		at->next = nj_statement_get_u64(s, 0);
+		at->received = nj_statement_get_u64(s, 1);
+		at->gaps = nj_statement_get_u64(s, 2);
+		nj_statement_reset(s);
+	}
+	return err < 0 ? err : NJ_OK;
+}
+
 static struct session *find_session(struct nj_ingest *in, const struct nj_link_peer *peer)
 {
 	for (uint32_t i = 0; i < in->sessions_n; i++)
@@ -122,23 +150,6 @@ static struct session *new_session(struct nj_ingest *in)
 	return at;
 }
 
-static int load_series(struct nj_ingest *in, struct nj_message *message)
-{
-	struct nj_statement *s;
-	int err = nj_db_prepare(nj_journal_db(in->journal), "SELECT sensor, boot, next, received, gaps FROM series ORDER BY sensor, boot", message, &s);
-	if (err < 0)
-		return err;
-	in->series_n = 0;
-	while ((err = nj_statement_step(s, message)) == 1) {
-		struct series *at = new_series(in, nj_statement_get_text(s, 0), nj_statement_get_u64(s, 1));
-		at->next = nj_statement_get_u64(s, 2);
-		at->received = nj_statement_get_u64(s, 3);
-		at->gaps = nj_statement_get_u64(s, 4);
-	}
-	nj_statement_free(&s);
-	return err;
-}
-
 static int save_changed(struct nj_ingest *in, struct nj_message *message)
 {
 	int err = NJ_OK;
@@ -151,6 +162,7 @@ static int save_changed(struct nj_ingest *in, struct nj_message *message)
 		for (int v = 0; v < 4; v++)
 			nj_statement_u64(in->save_series, 2 + v, values[v]);
 		err = nj_statement_run(in->save_series, message);
+		at->changed = err < 0;
 	}
 	return err;
 }
@@ -167,7 +179,8 @@ static void answer(struct nj_ingest *in, const struct nj_link_peer *peer, const 
 static void acknowledge(struct nj_ingest *in, const struct nj_link_peer *peer, const struct series *series, bool rewind)
 {
 	uint8_t buffer[NJ_WIRE_SMALL_MAX];
-	struct nj_wire_ack ack = {.boot = series->boot, .next = series->next, .credit = in->options.credit, .rewind = rewind};
+	struct nj_wire_ack ack = {
+		.boot = series->boot, .next = series->next, .credit = in->options.credit, .rewind = rewind};
 	answer(in, peer, buffer, nj_wire_ack_encode(&ack, buffer));
 }
 
@@ -185,18 +198,23 @@ static void refuse_malformed(struct nj_ingest *in, const struct nj_link_peer *pe
 	refuse(in, peer, NJ_WIRE_REFUSED_MALFORMED, reason);
 }
 
+static void refuse_stranger(struct nj_ingest *in, const struct nj_link_peer *peer)
+{
+	in->counts.refused++;
+	refuse(in, peer, NJ_WIRE_REFUSED_STRANGER, "greet first");
+}
+
 /* =============================== groups =============================== */
 
-static void acknowledge_group(struct nj_ingest *in)
+/* One word to each who sent something since the last time: the newest. */
+static void acknowledge_owed(struct nj_ingest *in)
 {
-	for (uint32_t i = 0; i < in->group_n; i++) {
-		const struct taken *taken = &in->group[i];
-		bool later = false;
-		for (uint32_t j = i + 1; j < in->group_n && !later; j++)
-			later = nj_link_peer_equal(&in->group[j].peer, &taken->peer);
-		const struct series *series = find_series(in, taken->batch.sensor, taken->batch.boot);
-		if (!later && series != NULL)
-			acknowledge(in, &taken->peer, series, false);
+	for (uint32_t i = 0; i < in->sessions_n; i++) {
+		struct session *session = &in->sessions[i];
+		const struct series *series = session->owed ? find_series(in, session->sensor, session->boot) : NULL;
+		if (series != NULL)
+			acknowledge(in, &session->peer, series, false);
+		session->owed = false;
 	}
 }
 
@@ -215,13 +233,13 @@ static int hand_over(struct nj_ingest *in)
 	return err;
 }
 
-/* Nothing of the group happened: what memory says of the series goes back to what the disk says. */
-static int give_up_group(struct nj_ingest *in, int err, struct nj_message *message)
+/* Nothing of the group happened: what memory says of the series is forgotten, the journal knows better. */
+static int give_up_group(struct nj_ingest *in, int err)
 {
 	in->group_n = 0;
+	in->series_n = 0;
 	nj_arena_reset(&in->arena);
-	int reload = load_series(in, NULL);
-	return reload < 0 ? nj_fail(message, reload, "the journal cannot be read back") : err;
+	return err;
 }
 
 /* Commits what changed, answers, hands over. */
@@ -233,11 +251,9 @@ static int flush(struct nj_ingest *in, struct nj_message *message)
 	if (err == NJ_OK)
 		err = nj_journal_commit(in->journal, message);
 	if (err < 0)
-		return give_up_group(in, err, message);
-	for (uint32_t i = 0; i < in->series_n; i++)
-		in->series[i].changed = false;
+		return give_up_group(in, err);
 	in->counts.journal_dropped = nj_journal_state(in->journal).dropped;
-	acknowledge_group(in);
+	acknowledge_owed(in);
 	err = hand_over(in);
 	if (err < 0)
 		nj_fail(message, err, "the engine stopped: %s", nj_error_text(err));
@@ -258,11 +274,13 @@ static void move_on(struct nj_ingest *in, struct series *series, uint64_t oldest
 	series->changed = true;
 }
 
-static int welcome(struct nj_ingest *in, const struct nj_link_peer *peer, const struct nj_wire_hello *hello, struct nj_message *message)
+static int welcome(struct nj_ingest *in, const struct nj_link_peer *peer, const struct nj_wire_hello *hello,
+		   struct nj_message *message)
 {
-	struct series *series = find_series(in, hello->sensor, hello->boot);
-	if (series == NULL)
-		series = new_series(in, hello->sensor, hello->boot);
+	struct series *series;
+	int err = recall_series(in, hello->sensor, hello->boot, message, &series);
+	if (err < 0)
+		return err;
 	series->used = in->steps;
 	move_on(in, series, hello->oldest);
 	struct session *session = find_session(in, peer);
@@ -270,7 +288,7 @@ static int welcome(struct nj_ingest *in, const struct nj_link_peer *peer, const 
 		session = new_session(in);
 	*session = (struct session){.peer = *peer, .boot = hello->boot, .used = in->steps};
 	memcpy(session->sensor, hello->sensor, sizeof session->sensor);
-	int err = series->changed ? flush(in, message) : NJ_OK;
+	err = series->changed ? flush(in, message) : NJ_OK;
 	if (err == NJ_OK)
 		acknowledge(in, peer, series, true);
 	in->counts.greetings++;
@@ -299,7 +317,8 @@ static int take_hello(struct nj_ingest *in, const struct nj_link_frame *frame, s
 /* =============================== batches =============================== */
 
 /* Decodes behind what the group holds already; a full arena makes the group go first. */
-static int decode(struct nj_ingest *in, const struct nj_link_frame *frame, struct nj_batch *ret_batch, struct nj_message *ret_wrong, struct nj_message *message)
+static int decode(struct nj_ingest *in, const struct nj_link_frame *frame, struct nj_batch *ret_batch,
+		  struct nj_message *ret_wrong, struct nj_message *message)
 {
 	int err = nj_wire_batch_decode(frame->data, frame->size, &in->self, &in->arena, ret_wrong, ret_batch);
 	if (err != NJ_ERR_MEMORY || in->group_n == 0)
@@ -312,14 +331,15 @@ static int decode(struct nj_ingest *in, const struct nj_link_frame *frame, struc
 	return nj_wire_batch_decode(frame->data, frame->size, &in->self, &in->arena, ret_wrong, ret_batch);
 }
 
-static int append(struct nj_ingest *in, const struct nj_link_frame *frame, const struct nj_batch *batch, struct series *series, struct nj_message *message)
+static int append(struct nj_ingest *in, const struct nj_link_frame *frame, const struct nj_batch *batch,
+		  struct series *series, struct nj_message *message)
 {
 	int err = nj_journal_begin(in->journal, message);
 	uint64_t position = nj_journal_state(in->journal).next;
 	if (err == NJ_OK)
 		err = nj_journal_append(in->journal, frame->data, frame->size, message);
 	if (err < 0)
-		return give_up_group(in, err, message);
+		return give_up_group(in, err);
 	series->next++;
 	series->received++;
 	series->changed = true;
@@ -327,13 +347,17 @@ static int append(struct nj_ingest *in, const struct nj_link_frame *frame, const
 	return in->group_n == GROUP_MAX ? flush(in, message) : NJ_OK;
 }
 
-static int order(struct nj_ingest *in, const struct nj_link_frame *frame, const struct nj_batch *batch, struct session *session,
-		 struct nj_message *message)
+static int order(struct nj_ingest *in, const struct nj_link_frame *frame, const struct nj_batch *batch,
+		 struct session *session, struct nj_message *message)
 {
 	struct series *series = find_series(in, batch->sensor, batch->boot);
-	if (series == NULL) /* gave its place to another since the greeting */
-		return refuse(in, &frame->peer, NJ_WIRE_REFUSED_STRANGER, "greet again"), in->counts.refused++, NJ_OK;
+	if (series == NULL) { /* it gave its place to another since the greeting */
+		refuse_stranger(in, &frame->peer);
+		return NJ_OK;
+	}
 	session->used = series->used = in->steps;
+	if (batch->sequence <= series->next)
+		session->owed = true;
 	if (batch->sequence == series->next) {
 		session->told_to_rewind = false;
 		return append(in, frame, batch, series, message);
@@ -354,8 +378,7 @@ static int take_batch(struct nj_ingest *in, const struct nj_link_frame *frame, s
 {
 	struct session *session = find_session(in, &frame->peer);
 	if (session == NULL) {
-		in->counts.refused++;
-		refuse(in, &frame->peer, NJ_WIRE_REFUSED_STRANGER, "greet first");
+		refuse_stranger(in, &frame->peer);
 		return NJ_OK;
 	}
 	struct nj_batch batch;
@@ -365,7 +388,8 @@ static int take_batch(struct nj_ingest *in, const struct nj_link_frame *frame, s
 	if (err < 0 && wrong.text[0] == '\0')
 		return err;
 	if (err == NJ_OK && (strcmp(batch.sensor, session->sensor) != 0 || batch.boot != session->boot))
-		err = nj_fail(&wrong, NJ_ERR_FORMAT, "a batch of sensor %s came from sensor %s", batch.sensor, session->sensor);
+		err = nj_fail(&wrong, NJ_ERR_FORMAT, "a batch of sensor %s came from sensor %s", batch.sensor,
+			      session->sensor);
 	if (err < 0) {
 		in->arena.used = used < in->arena.used ? used : in->arena.used;
 		refuse_malformed(in, &frame->peer, wrong.text);
@@ -390,15 +414,6 @@ static int take_frame(struct nj_ingest *in, const struct nj_link_frame *frame, s
 
 /* =============================== verbs =============================== */
 
-/* Repeated batches are acknowledged once at the end of a step: the sensor only needs the newest word. */
-static void remind(struct nj_ingest *in, const struct nj_link_peer *peer)
-{
-	const struct session *session = find_session(in, peer);
-	const struct series *series = session != NULL ? find_series(in, session->sensor, session->boot) : NULL;
-	if (series != NULL)
-		acknowledge(in, peer, series, false);
-}
-
 int nj_ingest_step(struct nj_ingest *in, int timeout_ms, struct nj_message *message)
 {
 	struct nj_link_frame frame;
@@ -409,10 +424,7 @@ int nj_ingest_step(struct nj_ingest *in, int timeout_ms, struct nj_message *mess
 		err = nj_link_receive(in->link, i == 0 ? timeout_ms : 0, &frame);
 		if (err < 0)
 			break;
-		uint64_t repeated = in->counts.repeated;
 		err = take_frame(in, &frame, message);
-		if (err == NJ_OK && in->counts.repeated != repeated && in->group_n == 0)
-			remind(in, &frame.peer);
 	}
 	if (err == NJ_ERR_LINK)
 		nj_fail(message, err, "%s: receiving failed", in->options.listen);
@@ -420,6 +432,8 @@ int nj_ingest_step(struct nj_ingest *in, int timeout_ms, struct nj_message *mess
 		err = NJ_OK;
 	if (err == NJ_OK && in->group_n > 0)
 		err = flush(in, message);
+	else if (err == NJ_OK)
+		acknowledge_owed(in);
 	return err < 0 ? err : in->handed;
 }
 
@@ -470,21 +484,29 @@ static int open_journal(struct nj_ingest *in, struct nj_message *message)
 	struct nj_db *db = nj_journal_db(in->journal);
 	err = nj_db_run(db, series_schema, message);
 	if (err == NJ_OK)
-		err = nj_db_prepare(db, "INSERT OR REPLACE INTO series VALUES (?, ?, ?, ?, ?)", message, &in->save_series);
-	return err == NJ_OK ? load_series(in, message) : err;
+		err = nj_db_prepare(db, "INSERT OR REPLACE INTO series VALUES (?, ?, ?, ?, ?)", message,
+				    &in->save_series);
+	if (err == NJ_OK)
+		err = nj_db_prepare(db, "SELECT next, received, gaps FROM series WHERE sensor = ? AND boot = ?",
+				    message, &in->recall_series);
+	return err;
 }
 
 static int open_link(struct nj_ingest *in, struct nj_message *message)
 {
-	const struct nj_link_options options = {.endpoint = in->options.listen, .listen = true, .plain_tcp = in->options.plain_tcp,
-						.queue_max = QUEUE_MAX, .frame_bytes_max = NJ_BATCH_BYTES_MAX};
+	const struct nj_link_options options = {.endpoint = in->options.listen,
+						.listen = true,
+						.plain_tcp = in->options.plain_tcp,
+						.queue_max = QUEUE_MAX,
+						.frame_bytes_max = NJ_BATCH_BYTES_MAX};
 	struct nj_link_context *context = in->options.link_context;
 	int err = context == NULL ? nj_link_context_new(message, &in->own_context) : NJ_OK;
-	return err == NJ_OK ? nj_link_open(context != NULL ? context : in->own_context, &options, message, &in->link) : err;
+	return err == NJ_OK ? nj_link_open(context != NULL ? context : in->own_context, &options, message, &in->link)
+			    : err;
 }
 
-int nj_ingest_open(const struct nj_ingest_options *options, const struct nj_ingest_listener *listener, struct nj_message *message,
-		   struct nj_ingest **ret_ingest)
+int nj_ingest_open(const struct nj_ingest_options *options, const struct nj_ingest_listener *listener,
+		   struct nj_message *message, struct nj_ingest **ret_ingest)
 {
 	assert(options->sensors_max > 0);
 	assert(options->credit > 0);
@@ -499,7 +521,8 @@ int nj_ingest_open(const struct nj_ingest_options *options, const struct nj_inge
 	in->sessions = calloc(options->sensors_max, sizeof *in->sessions);
 	in->group = calloc(GROUP_MAX, sizeof *in->group);
 	int err = NJ_OK;
-	if (in->series == NULL || in->sessions == NULL || in->group == NULL || nj_arena_init(&in->arena, options->arena_bytes) < 0)
+	if (in->series == NULL || in->sessions == NULL || in->group == NULL ||
+	    nj_arena_init(&in->arena, options->arena_bytes) < 0)
 		err = nj_fail(message, NJ_ERR_MEMORY, "ingest: out of memory");
 	if (err == NJ_OK)
 		err = open_journal(in, message);
@@ -520,6 +543,7 @@ void nj_ingest_close(struct nj_ingest **ingest)
 	nj_link_close(&in->link);
 	nj_link_context_free(&in->own_context);
 	nj_statement_free(&in->save_series);
+	nj_statement_free(&in->recall_series);
 	nj_journal_close(&in->journal);
 	nj_arena_fini(&in->arena);
 	free(in->series);

@@ -41,7 +41,7 @@ struct nj_ingest_listener {
 
 /* By law: frames = received + repeated + out_of_order + malformed + greetings + refused. */
 struct nj_ingest_counts {
-	uint64_t frames;        /* that came, of whatever kind */
+	uint64_t frames;   /* that came, of whatever kind */
 	uint64_t received; /* batches: journaled and handed on */
 	uint64_t received_bytes;
 	uint64_t repeated;        /* seen before: acknowledged, dropped */

@@ -18,6 +18,9 @@
 
 #define SOFTWARE "nightjar " NJ_VERSION
 
+#define BATCH_FIELDS       14 /* the windows are the last */
+#define HEAD_FIELDS_BEFORE 3  /* kind, major, minor: of every message */
+
 /* A DISTINCT vector with more registers in use than this goes as 256 plain bytes. */
 #define SPARSE_MAX 128
 
@@ -379,7 +382,7 @@ static void pack_head(struct buffer *head, const struct nj_batch *batch, uint32_
 	struct nj_table_ids tables;
 	nj_feature_table_ids(&tables);
 	msgpack_packer_init(&pack, head, buffer_write);
-	pack_lead(&pack, 14, NJ_WIRE_BATCH);
+	pack_lead(&pack, BATCH_FIELDS, NJ_WIRE_BATCH);
 	pack_plain_text(&pack, batch->sensor, strlen(batch->sensor));
 	pack_plain_text(&pack, batch->tap_group, strlen(batch->tap_group));
 	pack_tables(&pack, &tables);
@@ -1141,6 +1144,17 @@ static void read_head(struct reader *r, struct fields *f, struct nj_batch *batch
 	field_account(r, f, &batch->account);
 	if (ok(r) && (batch->width_ms == 0 || batch->start_ns % (batch->width_ms * 1000000ull) != 0))
 		spoil(r, "the start is no multiple of the width");
+}
+
+uint32_t nj_wire_batch_windows(const void *data, size_t size)
+{
+	uint32_t major, minor;
+	struct reader r = open_reader(data, size);
+	struct fields f = open_message(&r, NJ_WIRE_BATCH, &major, &minor);
+	for (int i = HEAD_FIELDS_BEFORE; i < BATCH_FIELDS - 1 && next_field(&f); i++)
+		skip_value(&r);
+	uint32_t windows_n = next_field(&f) ? read_array(&r, NJ_BATCH_WINDOWS_MAX) : 0;
+	return ok(&r) && major == NJ_WIRE_MAJOR ? windows_n : 0;
 }
 
 static void read_windows(struct decoder *d, struct nj_batch *batch)

@@ -109,6 +109,9 @@ uint32_t nj_wire_writer_windows(const struct nj_wire_writer *writer);
 NJ_MUST_CHECK int nj_wire_writer_finish(struct nj_wire_writer *writer, const struct nj_batch *batch,
 					const uint8_t **ret_data, size_t *ret_size);
 
+/* How many windows a batch holds, from its head; 0 for what is no batch. */
+uint32_t nj_wire_batch_windows(const void *data, size_t size);
+
 /* Decodes into *arena*; *ret_batch* and all in it is *borrowed until* the arena is reset. Holds version, tables and key
  * against *self* (NULL: only the version). NJ_ERR_FORMAT: malformed; NJ_ERR_VERSION: another major, table or key;
  * NJ_ERR_MEMORY: the arena is full. All with words that name the place. */
