@@ -161,7 +161,7 @@ def bank_day(stage, p):
     office(stage, ["ws01", "ws02", "ws03", "ws04", "ws05", "ws06", "adm01"], pause_s=25)
     stage.play(o.monitoring, stage.actor("mon"), 40)
     stage.play(o.application, stage.actor("app"), 15)
-    home, scout = attacker(stage, 0), attacker(stage, 1)
+    home, scout, other = attacker(stage, 0), attacker(stage, 1), attacker(stage, 2)
     stage.play(x.beacon, stage.actor(home.host.name, "beacon"), 8, 0.2, 60)
 
     def intrusion():
@@ -170,7 +170,7 @@ def bank_day(stage, p):
         scout.wait(40)
         x.enumerate_services(scout, p.enum_targets[:3], "22,80,443,445")
         scout.wait(30)
-        x.touch_decoy(scout, "ssh")
+        x.touch_decoy(other, "ssh")
         home.wait(30)
         x.tunnel_dns2tcp(home, 12_000)
         home.wait(30)

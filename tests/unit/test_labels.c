@@ -35,7 +35,7 @@ static int make_folder(void **state)
 
 static int drop_folder(void **state)
 {
-	static const char *const names[] = {"labels.csv", "capture.pcap", "inventory.yaml"};
+	static const char *const names[] = {"labels.csv", "capture.pcap", "inventory.yaml", "one.labels.csv", "one.pcapng.zst", "two.labels.csv"};
 	char path[256];
 	(void)state;
 	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
@@ -123,6 +123,25 @@ static void labels_of_actions(void **state)
 	nj_labels_free(&labels);
 }
 
+static void labels_beside_their_captures(void **state)
+{
+	(void)state;
+	struct nj_labels labels;
+	struct nj_message message;
+	write_file("one.pcapng.zst", "");
+	write_file("one.labels.csv",
+		   "start,end,agent,technique,label,peer,words\n1,2,10.20.10.12,T1046,scan-horizontal,10.20.20.0/24 10.20.30.0/24,a sweep\n");
+	assert_int_equal(nj_labels_load(folder, NULL, &message, &labels), NJ_OK);
+	assert_int_equal(labels.captures_n, 1);
+	assert_string_equal(labels.captures[0].name, "one");
+	assert_non_null(strstr(labels.captures[0].path, "/one.pcapng.zst"));
+	assert_int_equal(labels.captures[0].rows[0].addresses_n, 3);
+	nj_labels_free(&labels);
+	write_file("two.labels.csv", "start,end,agent,technique,label,peer,words\n1,2,10.20.10.12,T1046,decoy,,x\n");
+	assert_int_equal(nj_labels_load(folder, NULL, &message, &labels), NJ_ERR_NOT_FOUND);
+	assert_non_null(strstr(message.text, "two.pcap"));
+}
+
 static void bad_labels_are_refused_with_their_line(void **state)
 {
 	(void)state;
@@ -205,6 +224,7 @@ int main(void)
 		cmocka_unit_test(addresses_out_of_free_words),
 		cmocka_unit_test_setup_teardown(labels_of_whole_captures, make_folder, drop_folder),
 		cmocka_unit_test_setup_teardown(labels_of_actions, make_folder, drop_folder),
+		cmocka_unit_test_setup_teardown(labels_beside_their_captures, make_folder, drop_folder),
 		cmocka_unit_test_setup_teardown(bad_labels_are_refused_with_their_line, make_folder, drop_folder),
 		cmocka_unit_test(a_detector_fits_its_label),
 		cmocka_unit_test(counters_fire_above_their_limit_once_a_period),
