@@ -47,6 +47,7 @@ enum nj_verb {
 	X(json, 'j', FLAG, NULL, 0, 0, 0, NJ_FOR(REPLAY) | NJ_FOR(FLOWS) | NJ_FOR(WINDOWS) | NJ_FOR_STORE, "one JSON object a line instead of text") \
 	X(report, 'r', TEXT, "FILE", 0, 0, NULL, NJ_FOR(REPLAY), "write one self-contained HTML page; opens without a network")  \
 	X(extract, 'x', TEXT, "DIR", 0, 0, NULL, NJ_FOR(REPLAY), "write a pcapng per alert with just the packets of its evidence (reads the files twice)") \
+	X(counters, 0, TEXT, "FILE", 0, 0, NULL, NJ_FOR(REPLAY), "write every counter of the run as JSON: what was seen, dropped, shipped, judged") \
 	X(store, 's', TEXT, "FILE", 0, 0, NULL, NJ_FOR(REPLAY) | NJ_FOR_STORE, "SQLite store to write to (replay) or to ask")    \
 	X(output, 'o', TEXT, "FILE", 0, 0, NULL, NJ_FOR(BASELINE), "where the baseline goes")                                    \
 	X(labels, 'l', TEXT, "FILE", 0, 0, NULL, NJ_FOR(EVALUATE), "labels of the captures (CSV); default: DIR/labels.csv")       \

@@ -4,6 +4,7 @@
 
 #include "aggregator/aggregator.h"
 #include "common/batch.h"
+#include "sensor/shipper.h"
 
 #include <stdint.h>
 
@@ -13,8 +14,10 @@ struct nj_facts {
 	uint32_t inputs_n, inputs_failed;
 	uint64_t first_ns, last_ns; /* of the packets */
 	struct nj_sensor_account account; /* over the whole run */
+	uint64_t frames;      /* the source gave */
 	uint64_t filtered;    /* packets the --bpf filter left out */
 	uint64_t clock_jumps; /* frames whose absurd time was put right */
+	struct nj_shipper_counts shipped;
 	struct nj_aggregator_counts counts;
 	uint32_t window_ms;
 	uint64_t memory_bytes; /* of all tables: the most this run could take */

@@ -136,6 +136,7 @@ void nj_reading_facts(const struct nj_reading *reading, struct nj_facts *facts)
 	facts->last_ns = totals.last_ns;
 	facts->inputs_n = stats.inputs_n - stats.inputs_skipped;
 	facts->inputs_failed = stats.inputs_failed;
+	facts->frames = stats.frames;
 	facts->filtered = stats.filtered;
 	facts->clock_jumps = stats.clock_jumps;
 	facts->window_ms = reading->options.worker.window_ms;

@@ -6,6 +6,7 @@
 #include "cli/report.h"
 #include "cli/session.h"
 #include "cli/summary.h"
+#include "cli/tally.h"
 #include "cli/text.h"
 #include "common/label.h"
 
@@ -138,7 +139,9 @@ static int write_files(struct replay *replay, struct nj_message *message)
 	const struct nj_arguments *arguments = replay->arguments;
 	uint64_t packets;
 	int error = NJ_OK;
-	if (arguments->report != NULL)
+	if (arguments->counters != NULL)
+		error = nj_tally_write(arguments->counters, &replay->facts, message);
+	if (error == NJ_OK && arguments->report != NULL)
 		error = nj_report_write(arguments->report, &replay->facts, &replay->findings, message);
 	if (error == NJ_OK && arguments->extract != NULL) {
 		struct nj_extract_plan plan = {.folder = arguments->extract,

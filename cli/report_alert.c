@@ -50,22 +50,15 @@ static void add_chips(struct nj_text *text, const struct nj_alert *alert)
 	}
 	nj_text_add(text, "</h3><span class=\"what\">");
 	nj_page_foreign(text, alert->detector);
-	nj_text_format(text, "%s</span><span class=\"p\">p %s%s</span></div>", alert->queued ? ", over the budget" : "", alert->p <= 1e-12 ? "&lt;" : "",
-		       alert->p <= 1e-12 ? "1e-12" : nj_human_p(alert->p, p));
+	nj_text_add(text, "</span><span class=\"p\">p ");
+	nj_text_add_html(text, nj_human_p(alert->p, p));
+	nj_text_add(text, "</span></div>");
 }
 
 static void add_when(struct nj_text *text, const struct nj_alert *alert)
 {
-	nj_human start, end, span, delay;
-	nj_human_time(alert->start_ns, start);
-	nj_human_time(alert->end_ns, end);
-	nj_text_format(text, "<p class=\"when\">%s to %s UTC (%s)", start, strncmp(start, end, 10) == 0 ? end + 11 : end,
-		       nj_human_span(alert->end_ns - alert->start_ns, span));
-	if (alert->time_ns > alert->start_ns)
-		nj_text_format(text, "; raised %s after it began", nj_human_span(alert->time_ns - alert->start_ns, delay));
-	if (alert->merged > 0)
-		nj_text_format(text, "; %u more of the same folded in", alert->merged);
-	nj_text_add(text, "</p>");
+	char words[512];
+	nj_text_format(text, "<p class=\"when\">%s</p>", nj_when_words(alert, words, sizeof words));
 }
 
 static void add_techniques(struct nj_text *text, const struct nj_alert *alert)

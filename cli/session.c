@@ -164,6 +164,7 @@ int nj_session_run(const struct nj_session_plan *plan, struct nj_console *consol
 		error = nj_aggregator_save_baseline(session.aggregator, plan->save_baseline, message);
 	if (error == NJ_OK) {
 		nj_reading_facts(&session.reading, ret_facts);
+		ret_facts->shipped = nj_shipper_counts(session.shipper);
 		ret_facts->counts = nj_aggregator_counts(session.aggregator);
 		ret_facts->memory_bytes = nj_reading_memory_bytes(&session.reading) + session.aggregator_bytes;
 	}

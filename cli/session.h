@@ -17,7 +17,7 @@ struct nj_session_plan {
 	bool quiet;                /* no progress, no line about damage */
 };
 
-/* Runs to the end. *ret_facts*: account, counts, memory (source and paths are left alone). Damage of inputs is told on console->err and counted in
+/* Runs to the end. *ret_facts*: account, counts of shipper and aggregator, memory (source and paths are left alone). Damage of inputs is told on console->err and counted in
  * ret_facts->inputs_failed; it is no error. */
 NJ_MUST_CHECK int nj_session_run(const struct nj_session_plan *plan, struct nj_console *console, struct nj_message *message, struct nj_facts *ret_facts);
 

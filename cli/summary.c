@@ -13,6 +13,7 @@
 #define PEERS_TOLD  4
 #define APPS_TOLD   8
 #define LINE_MAX    1024
+#define SECOND_NS   1000000000u
 
 static const enum nj_ink severity_inks[] = {NJ_INK_PLAIN, NJ_INK_BLUE, NJ_INK_YELLOW, NJ_INK_RED, NJ_INK_ALARM};
 
@@ -95,6 +96,8 @@ static void print_apps(struct nj_console *console, const struct nj_findings *fin
 	for (uint32_t i = 0; i < findings->apps_n && i < APPS_TOLD; i++) {
 		nj_human share;
 		const struct nj_finding_app *app = &findings->apps[i];
+		if (bytes > 0 && app->bytes == 0)
+			break; /* sorted: the rest carried nothing either */
 		nj_label(app->name, strlen(app->name), name, sizeof name);
 		n += snprintf(line + n, sizeof line - (size_t)n, "%s%s %s", n > 0 ? ", " : "", name,
 			      nj_human_share(bytes > 0 ? (double)app->bytes / (double)bytes : flows > 0 ? (double)app->flows / (double)flows : NAN, share));
@@ -216,23 +219,32 @@ static void print_alert_head(struct nj_console *console, const struct nj_alert *
 		fprintf(console->out, "\n%*s%s\n", (int)strlen(severity) + 2, "", right);
 }
 
-static void print_alert_when(struct nj_console *console, const struct nj_alert *alert)
+/* "2026-11-24 20:20:10 to 20:24:15 UTC (4 min 5 s); raised 12 s after it began". */
+char *nj_when_words(const struct nj_alert *alert, char *text, size_t size)
 {
-	char line[LINE_MAX];
 	nj_human start, end, span, delay;
 	nj_human_time(alert->start_ns, start);
 	nj_human_time(alert->end_ns, end);
-	int n = snprintf(line, sizeof line, "%s to %s UTC", start, strncmp(start, end, 10) == 0 ? end + 11 : end);
-	if (alert->end_ns > alert->start_ns)
-		n += snprintf(line + n, sizeof line - (size_t)n, " (%s)", nj_human_span(alert->end_ns - alert->start_ns, span));
-	if (alert->time_ns > alert->start_ns)
-		n += snprintf(line + n, sizeof line - (size_t)n, "; raised %s after it began", nj_human_span(alert->time_ns - alert->start_ns, delay));
+	int n = snprintf(text, size, "%s", start);
+	if (strcmp(start, end) != 0)
+		n += snprintf(text + n, size - (size_t)n, " to %s UTC (%s)", strncmp(start, end, 10) == 0 ? end + 11 : end,
+			      nj_human_span(alert->end_ns - alert->start_ns, span));
+	else
+		n += snprintf(text + n, size - (size_t)n, " UTC");
+	if (alert->time_ns > alert->start_ns + SECOND_NS)
+		n += snprintf(text + n, size - (size_t)n, "; raised %s after it began", nj_human_span(alert->time_ns - alert->start_ns, delay));
 	if (alert->merged > 0)
-		n += snprintf(line + n, sizeof line - (size_t)n, "; %u more of the same folded in", alert->merged);
+		n += snprintf(text + n, size - (size_t)n, "; %u more of the same folded in", alert->merged);
 	if (alert->queued)
-		snprintf(line + n, sizeof line - (size_t)n, "; over the budget");
+		snprintf(text + n, size - (size_t)n, "; over the budget");
+	return text;
+}
+
+static void print_alert_when(struct nj_console *console, const struct nj_alert *alert)
+{
+	char line[LINE_MAX];
 	fprintf(console->out, "  %s", nj_ink(console, NJ_INK_DIM));
-	nj_console_wrap(console, line, INDENT, INDENT);
+	nj_console_wrap(console, nj_when_words(alert, line, sizeof line), INDENT, INDENT);
 	fputs(nj_ink(console, NJ_INK_PLAIN), console->out);
 }
 

@@ -15,6 +15,9 @@ void nj_summary_alert(struct nj_console *console, const struct nj_alert *alert, 
 /* The same in one line. */
 void nj_summary_alert_line(struct nj_console *console, const struct nj_alert *alert);
 
+/* From when to when, how soon it was raised, what was folded in. *text* holds at least 256 bytes; returns it. */
+char *nj_when_words(const struct nj_alert *alert, char *text, size_t size);
+
 /* "Baseline: ..., frames decoded ..." as words: how well could this be seen? *text* holds at least 256 bytes; returns it. */
 char *nj_visibility_words(const struct nj_alert *alert, char *text, size_t size);
 
