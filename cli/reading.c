@@ -11,45 +11,57 @@
 
 #define FRAMES_A_STEP 8192
 
-void nj_reading_worker_options(const struct nj_arguments *arguments, const struct nj_inventory *inventory, struct nj_worker_options *ret_options)
+void nj_reading_worker_options(const struct nj_arguments *arguments, const struct nj_inventory *inventory,
+			       struct nj_worker_options *ret_options)
 {
 	nj_worker_options_init(ret_options);
 	ret_options->flows_max = (uint32_t)arguments->flows_max;
 	ret_options->window_ms = (uint32_t)arguments->window;
 	ret_options->home = nj_inventory_home(inventory);
-	nj_hash_key_derive("", &ret_options->hash_key); /* the well-known key of offline replay: the same file gives the same bytes */
+	nj_hash_key_derive(
+		"",
+		&ret_options->hash_key); /* the well-known key of offline replay: the same file gives the same bytes */
 }
 
-int nj_reading_inventory(const struct nj_arguments *arguments, struct nj_message *message, struct nj_inventory **ret_inventory)
+int nj_reading_inventory(const struct nj_arguments *arguments, struct nj_message *message,
+			 struct nj_inventory **ret_inventory)
 {
 	if (arguments->inventory == NULL)
 		return nj_inventory_new(ret_inventory);
 	return nj_inventory_load(arguments->inventory, message, ret_inventory);
 }
 
-static int open_pipeline(struct nj_reading *reading, const struct nj_reading_plan *plan, const struct nj_inventory *inventory, struct nj_message *message)
+static int open_pipeline(struct nj_reading *reading, const struct nj_reading_plan *plan,
+			 const struct nj_inventory *inventory, struct nj_message *message)
 {
 	nj_reading_worker_options(plan->arguments, inventory, &reading->options.worker);
 	reading->options.workers = (uint32_t)plan->arguments->workers;
 	uint64_t bytes = nj_reading_memory_bytes(reading) + plan->other_bytes;
 	if (bytes > plan->arguments->max_memory) {
 		nj_human wanted, allowed;
-		return nj_fail(message, NJ_ERR_USAGE, "the tables need %s and --max-memory allows %s: lower --flows-max, --agents-max or --workers, or raise it",
-			       nj_human_bytes((double)bytes, wanted), nj_human_bytes((double)plan->arguments->max_memory, allowed));
+		return nj_fail(message, NJ_ERR_USAGE,
+			       "the tables need %s and --max-memory allows %s: lower --flows-max, --agents-max or "
+			       "--workers, or raise it",
+			       nj_human_bytes((double)bytes, wanted),
+			       nj_human_bytes((double)plan->arguments->max_memory, allowed));
 	}
-	struct nj_capture_inputs inputs = {.paths = plan->paths, .paths_n = plan->paths_n, .filter = plan->arguments->bpf};
+	struct nj_capture_inputs inputs = {
+		.paths = plan->paths, .paths_n = plan->paths_n, .filter = plan->arguments->bpf};
 	int error = nj_capture_open_files(&inputs, message, &reading->capture);
 	if (error != NJ_OK)
 		return error;
-	return nj_pipeline_new(&reading->options, reading->capture, &plan->windows, plan->flow, plan->flow_context, message, &reading->pipeline);
+	return nj_pipeline_new(&reading->options, reading->capture, &plan->windows, plan->flow, plan->flow_context,
+			       message, &reading->pipeline);
 }
 
 int nj_reading_open(struct nj_reading *reading, const struct nj_reading_plan *plan, struct nj_message *message)
 {
 	memset(reading, 0, sizeof *reading);
-	int error = plan->inventory == NULL ? nj_reading_inventory(plan->arguments, message, &reading->inventory) : NJ_OK;
+	int error =
+		plan->inventory == NULL ? nj_reading_inventory(plan->arguments, message, &reading->inventory) : NJ_OK;
 	if (error == NJ_OK)
-		error = open_pipeline(reading, plan, plan->inventory != NULL ? plan->inventory : reading->inventory, message);
+		error = open_pipeline(reading, plan, plan->inventory != NULL ? plan->inventory : reading->inventory,
+				      message);
 	if (error != NJ_OK)
 		nj_reading_close(reading);
 	return error;
@@ -87,7 +99,8 @@ int nj_reading_step(struct nj_reading *reading, struct nj_message *message)
 	return more;
 }
 
-int nj_reading_run(struct nj_reading *reading, const struct nj_arguments *arguments, struct nj_console *console, struct nj_message *message)
+int nj_reading_run(struct nj_reading *reading, const struct nj_arguments *arguments, struct nj_console *console,
+		   struct nj_message *message)
 {
 	struct nj_progress progress;
 	int more;
@@ -95,7 +108,9 @@ int nj_reading_run(struct nj_reading *reading, const struct nj_arguments *argume
 	bool live = console->live && !console->terminal && !arguments->quiet;
 	nj_progress_init(&progress, console->err, live, console->err_width, console->clock_ns());
 	while ((more = nj_reading_step(reading, message)) > 0) {
-		struct nj_progress_state state = {.bytes_done = reading->pulse.bytes_done, .bytes_total = reading->pulse.bytes_total, .packets = reading->pulse.packets};
+		struct nj_progress_state state = {.bytes_done = reading->pulse.bytes_done,
+						  .bytes_total = reading->pulse.bytes_total,
+						  .packets = reading->pulse.packets};
 		nj_progress_show(&progress, &state, console->clock_ns());
 	}
 	nj_progress_clear(&progress);
@@ -113,10 +128,12 @@ uint32_t nj_reading_tell_damage(const struct nj_reading *reading, struct nj_cons
 		if (!report.failed)
 			continue;
 		char words[800];
-		int n = snprintf(words, sizeof words, "%s: %s", strcmp(report.path, "-") == 0 ? "standard input" : report.path, report.error);
+		int n = snprintf(words, sizeof words, "%s: %s",
+				 strcmp(report.path, "-") == 0 ? "standard input" : report.path, report.error);
 		if (report.frames > 0 && n > 0 && (size_t)n < sizeof words) {
 			nj_human frames;
-			snprintf(words + n, sizeof words - (size_t)n, "; the %s packets before it were read", nj_human_count(report.frames, frames));
+			snprintf(words + n, sizeof words - (size_t)n, "; the %s packets before it were read",
+				 nj_human_count(report.frames, frames));
 		}
 		nj_label(words, strlen(words), line, sizeof line);
 		fprintf(console->err, "nightjar: %s\n", line);
@@ -131,7 +148,8 @@ void nj_reading_facts(const struct nj_reading *reading, struct nj_facts *facts)
 	nj_pipeline_totals(reading->pipeline, &totals);
 	nj_capture_stats(reading->capture, &stats);
 	facts->account = totals.account;
-	facts->account.clock_clamps = stats.clock_clamps > totals.account.clock_clamps ? stats.clock_clamps : totals.account.clock_clamps;
+	facts->account.clock_clamps =
+		stats.clock_clamps > totals.account.clock_clamps ? stats.clock_clamps : totals.account.clock_clamps;
 	facts->first_ns = totals.first_ns;
 	facts->last_ns = totals.last_ns;
 	facts->inputs_n = stats.inputs_n - stats.inputs_skipped;

@@ -1,4 +1,5 @@
-/* `nightjar replay`: captures through sensor and aggregator as they would run live, then what was found: as text, NDJSON, a page, a store, evidence packets. */
+/* `nightjar replay`: captures through sensor and aggregator as they would run live, then what was found: as text,
+ * NDJSON, a page, a store, evidence packets. */
 #include "cli/verbs.h"
 
 #include "cli/extract.h"
@@ -78,7 +79,8 @@ static bool is_printable(const char *word)
 {
 	char safe[4096];
 	size_t size = strlen(word);
-	return size < sizeof safe / 3 && nj_label(word, size, safe, sizeof safe) == size && memcmp(safe, word, size) == 0;
+	return size < sizeof safe / 3 && nj_label(word, size, safe, sizeof safe) == size &&
+	       memcmp(safe, word, size) == 0;
 }
 
 static void describe_source(struct replay *replay)
@@ -87,7 +89,8 @@ static void describe_source(struct replay *replay)
 	bool repeatable = true;
 	char budget[32];
 	for (uint32_t i = 0; i < arguments->operands_n && replay->source.size <= SOURCE_LENGTH_MOST; i++) {
-		repeatable = repeatable && strcmp(arguments->operands[i], "-") != 0 && is_printable(arguments->operands[i]);
+		repeatable =
+			repeatable && strcmp(arguments->operands[i], "-") != 0 && is_printable(arguments->operands[i]);
 		add_word(&replay->source, arguments->operands[i]);
 	}
 	if (!repeatable || replay->source.size > SOURCE_LENGTH_MOST) {
@@ -118,7 +121,8 @@ static void describe_rest(struct replay *replay)
 
 static int analyse(struct replay *replay, struct nj_message *message)
 {
-	struct nj_aggregator_listener listener = {.context = replay, .alert = on_alert, .window = on_window, .tick = on_tick};
+	struct nj_aggregator_listener listener = {
+		.context = replay, .alert = on_alert, .window = on_window, .tick = on_tick};
 	struct nj_session_plan plan = {.arguments = replay->arguments,
 				       .paths = replay->arguments->operands,
 				       .paths_n = replay->arguments->operands_n,
@@ -188,7 +192,9 @@ static int check(const struct nj_arguments *arguments, struct nj_message *messag
 {
 	for (uint32_t i = 0; i < arguments->operands_n && arguments->extract != NULL; i++) {
 		if (strcmp(arguments->operands[i], "-") == 0)
-			return nj_fail(message, NJ_ERR_USAGE, "--extract reads twice, and standard input cannot be read twice: save it to a file first");
+			return nj_fail(message, NJ_ERR_USAGE,
+				       "--extract reads twice, and standard input cannot be read twice: save it to a "
+				       "file first");
 	}
 	return NJ_OK;
 }

@@ -1,5 +1,5 @@
-/* See session.h. Two threads: the sensor's reads, decodes and ships; the caller's receives, judges and shows progress. They share nothing but the link, the
- * pulse and one flag each way: "I have failed, do not wait for me". */
+/* See session.h. Two threads: the sensor's reads, decodes and ships; the caller's receives, judges and shows progress.
+ * They share nothing but the link, the pulse and one flag each way: "I have failed, do not wait for me". */
 #include "cli/session.h"
 
 #include "common/link.h"
@@ -126,8 +126,10 @@ static int run_aggregator(struct session *session, struct nj_message *message)
 	struct nj_console *console = session->console;
 	struct nj_reading_pulse *pulse = &session->reading.pulse;
 	int more;
-	nj_progress_init(&progress, console->err, console->live && !session->plan->quiet, console->err_width, console->clock_ns());
-	while ((more = nj_aggregator_step(session->aggregator, STEP_MS, message)) > 0 && !atomic_load(&session->sensor_failed)) {
+	nj_progress_init(&progress, console->err, console->live && !session->plan->quiet, console->err_width,
+			 console->clock_ns());
+	while ((more = nj_aggregator_step(session->aggregator, STEP_MS, message)) > 0 &&
+	       !atomic_load(&session->sensor_failed)) {
 		struct nj_progress_state state = {.bytes_done = pulse->bytes_done,
 						  .bytes_total = pulse->bytes_total,
 						  .packets = pulse->packets,
@@ -154,7 +156,8 @@ static int run_both(struct session *session, struct nj_message *message)
 	return error;
 }
 
-int nj_session_run(const struct nj_session_plan *plan, struct nj_console *console, struct nj_message *message, struct nj_facts *ret_facts)
+int nj_session_run(const struct nj_session_plan *plan, struct nj_console *console, struct nj_message *message,
+		   struct nj_facts *ret_facts)
 {
 	struct session session = {.plan = plan, .console = console};
 	int error = open_session(&session, message);

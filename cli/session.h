@@ -1,5 +1,5 @@
-/* A whole run in one process: sensor thread -> shipper -> inproc link -> aggregator, the code that also runs live. The caller's thread runs the aggregator, so
- * its listener is called there. Used by replay, baseline and evaluate. */
+/* A whole run in one process: sensor thread -> shipper -> inproc link -> aggregator, the code that also runs live. The
+ * caller's thread runs the aggregator, so its listener is called there. Used by replay, baseline and evaluate. */
 #ifndef NJ_CLI_SESSION_H
 #define NJ_CLI_SESSION_H
 
@@ -17,8 +17,9 @@ struct nj_session_plan {
 	bool quiet;                /* no progress, no line about damage */
 };
 
-/* Runs to the end. *ret_facts*: account, counts of shipper and aggregator, memory (source and paths are left alone). Damage of inputs is told on console->err and counted in
- * ret_facts->inputs_failed; it is no error. */
-NJ_MUST_CHECK int nj_session_run(const struct nj_session_plan *plan, struct nj_console *console, struct nj_message *message, struct nj_facts *ret_facts);
+/* Runs to the end. *ret_facts*: account, counts of shipper and aggregator, memory (source and paths are left alone).
+ * Damage of inputs is told on console->err and counted in ret_facts->inputs_failed; it is no error. */
+NJ_MUST_CHECK int nj_session_run(const struct nj_session_plan *plan, struct nj_console *console,
+				 struct nj_message *message, struct nj_facts *ret_facts);
 
 #endif

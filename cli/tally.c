@@ -1,4 +1,5 @@
-/* See tally.h. Counters stand in the order in which what they count goes its way: source, sensor, shipper, aggregator. */
+/* See tally.h. Counters stand in the order in which what they count goes its way: source, sensor, shipper, aggregator.
+ */
 #include "cli/tally.h"
 
 #include "common/json_out.h"

@@ -1,4 +1,5 @@
-/* Every counter of a run as one JSON object in a file: for scripts, and for the test that nothing vanishes between two of them (law 1). */
+/* Every counter of a run as one JSON object in a file: for scripts, and for the test that nothing vanishes between two
+ * of them (law 1). */
 #ifndef NJ_CLI_TALLY_H
 #define NJ_CLI_TALLY_H
 
