@@ -32,7 +32,7 @@ static uint32_t wheel_slots_for(const struct nj_flows_options *options)
 uint64_t nj_flows_memory_bytes(const struct nj_flows_options *options)
 {
 	return (uint64_t)slots_for(options->flows_max) * sizeof(struct nj_flow_hot) +
-	       (uint64_t)options->flows_max * (sizeof(struct nj_flow) + 2 * sizeof(uint32_t)) +
+	       (uint64_t)options->flows_max * (sizeof(struct nj_flow) + 4 * sizeof(uint32_t)) +
 	       (uint64_t)wheel_slots_for(options) * sizeof(uint32_t);
 }
 
@@ -51,10 +51,13 @@ int nj_flows_init(struct nj_flows *flows, const struct nj_flows_options *options
 		flows->idle_min_ns = options->idle_ns[i] < flows->idle_min_ns ? options->idle_ns[i] : flows->idle_min_ns;
 	flows->hot = nj_block_new((size_t)flows->slots * sizeof *flows->hot);
 	flows->flow = nj_block_new((size_t)flows->flows_max * sizeof *flows->flow);
+	flows->slot = malloc((size_t)flows->flows_max * sizeof *flows->slot);
+	flows->due_next = malloc((size_t)flows->flows_max * sizeof *flows->due_next);
 	flows->free = malloc((size_t)flows->flows_max * sizeof *flows->free);
 	flows->touched = malloc((size_t)flows->flows_max * sizeof *flows->touched);
 	flows->wheel = malloc((size_t)flows->wheel_slots * sizeof *flows->wheel);
-	if (flows->hot == NULL || flows->flow == NULL || flows->free == NULL || flows->touched == NULL || flows->wheel == NULL) {
+	if (flows->hot == NULL || flows->flow == NULL || flows->slot == NULL || flows->due_next == NULL || flows->free == NULL ||
+	    flows->touched == NULL || flows->wheel == NULL) {
 		nj_flows_fini(flows);
 		return NJ_ERR_MEMORY;
 	}
@@ -71,6 +74,8 @@ void nj_flows_fini(struct nj_flows *flows)
 {
 	nj_block_free(flows->hot, (size_t)flows->slots * sizeof *flows->hot);
 	nj_block_free(flows->flow, (size_t)flows->flows_max * sizeof *flows->flow);
+	free(flows->slot);
+	free(flows->due_next);
 	free(flows->free);
 	free(flows->touched);
 	free(flows->wheel);
@@ -125,7 +130,12 @@ struct nj_flow_hot *nj_flows_find(struct nj_flows *flows, struct nj_hash128 id)
 	}
 }
 
-static void wheel_put(struct nj_flows *flows, struct nj_flow *flow, uint32_t index, uint64_t due_ns)
+void nj_flows_prefetch(const struct nj_flows *flows, struct nj_hash128 id)
+{
+	__builtin_prefetch(&flows->hot[home_of(flows, id)], 1);
+}
+
+static void wheel_put(struct nj_flows *flows, uint32_t index, uint64_t due_ns)
 {
 	uint64_t window = due_ns / flows->width_ns, look = flows->wheel_now + LOOKED_AT_NS / flows->width_ns + 1;
 	if (window > look)
@@ -134,7 +144,7 @@ static void wheel_put(struct nj_flows *flows, struct nj_flow *flow, uint32_t ind
 		window = flows->wheel_now;
 	assert(window - flows->wheel_now < flows->wheel_slots);
 	uint32_t *first = &flows->wheel[window % flows->wheel_slots];
-	flow->due_next = *first;
+	flows->due_next[index] = *first;
 	*first = index;
 }
 
@@ -142,7 +152,7 @@ static void flow_begin(struct nj_flow_hot *hot, struct nj_flow *flow, uint64_t t
 {
 	hot->last_ns = t_ns;
 	memset(hot->next_sequence, 0, offsetof(struct nj_flow_hot, flow) - offsetof(struct nj_flow_hot, next_sequence));
-	memset((uint8_t *)flow + offsetof(struct nj_flow, ndpi), 0, sizeof *flow - offsetof(struct nj_flow, ndpi));
+	memset((uint8_t *)flow + offsetof(struct nj_flow, window_ns), 0, offsetof(struct nj_flow, gap) - offsetof(struct nj_flow, window_ns));
 	flow->ndpi = NJ_FLOW_NONE;
 	flow->inspection = NJ_FLOW_NONE;
 	flow->first_ns = t_ns;
@@ -161,11 +171,11 @@ struct nj_flow_hot *nj_flows_add(struct nj_flows *flows, struct nj_hash128 id, c
 	hot->id = id;
 	hot->flow = index;
 	flow->key = *key;
-	flow->slot = slot;
+	flows->slot[index] = slot;
 	flow_begin(hot, flow, t_ns);
 	if (nj_flows_n(flows) == 1 && t_ns / flows->width_ns > flows->wheel_now)
 		flows->wheel_now = t_ns / flows->width_ns;
-	wheel_put(flows, flow, index, t_ns + flows->idle_min_ns);
+	wheel_put(flows, index, t_ns + flows->idle_min_ns);
 	return hot;
 }
 
@@ -184,7 +194,7 @@ static void close_hole(struct nj_flows *flows, uint32_t hole)
 		if (stays)
 			continue;
 		flows->hot[hole] = flows->hot[slot];
-		flows->flow[flows->hot[hole].flow].slot = hole;
+		flows->slot[flows->hot[hole].flow] = hole;
 		hole = slot;
 	}
 	flows->hot[hole].flow = NJ_FLOW_NONE;
@@ -203,14 +213,15 @@ static bool wheel_take(struct nj_flows *flows, uint64_t window, uint64_t limit_n
 {
 	uint32_t *first = &flows->wheel[window % flows->wheel_slots];
 	uint32_t index = *first;
-	struct nj_flow *flow = &flows->flow[index];
-	*first = flow->due_next;
-	uint64_t due_ns = nj_flows_due_ns(flows, &flows->hot[flow->slot]);
+	*first = flows->due_next[index];
+	if (*first != NJ_FLOW_NONE)
+		__builtin_prefetch(&flows->hot[flows->slot[*first]]);
+	uint64_t due_ns = nj_flows_due_ns(flows, nj_flows_hot(flows, index));
 	if (due_ns < limit_ns) {
 		*ret_flow = index;
 		return true;
 	}
-	wheel_put(flows, flow, index, due_ns);
+	wheel_put(flows, index, due_ns);
 	return false;
 }
 
@@ -321,12 +332,13 @@ uint32_t nj_flow_new_bytes(struct nj_flow_hot *hot, struct nj_flow *flow, unsign
 		return size;
 	}
 	if (ahead >= 1 << 30 || ahead <= -(1 << 30)) {
-		memset(flow->gap[side], 0, sizeof flow->gap[side]);
 		hot->state &= ~gap;
 		hot->next_sequence[side] = end;
 		return size;
 	}
 	if (ahead > 0) {
+		if (!(hot->state & gap))
+			memset(flow->gap[side], 0, sizeof flow->gap[side]);
 		gap_remember(flow->gap[side], next, sequence);
 		hot->state |= gap;
 		hot->next_sequence[side] = end;

@@ -5,7 +5,7 @@
  * cannot look for such a pair. All else stands in the *cold* part, touched when a flow opens, once a window, and when something rare happens.
  *
  * A flow is known by its cold part's index, which is stable; the hot part moves when a neighbour in the hash table is removed.
- * Memory: 64 B * 4/3 + sizeof(struct nj_flow) a flow, all taken at start. Cost of a look-up: one hash, then one or two lines. */
+ * Memory: 64 B * 4/3 + 320 B + 16 B a flow, all taken at start. Cost of a look-up: one hash, then one or two lines. */
 #ifndef NJ_SENSOR_FLOW_H
 #define NJ_SENSOR_FLOW_H
 
@@ -15,6 +15,7 @@
 
 #include <assert.h>
 #include <stdbool.h>
+#include <stddef.h>
 
 #define NJ_FLOW_NONE       UINT32_MAX
 #define NJ_FLOW_GAPS_MAX   2 /* holes in the sequence remembered per direction */
@@ -72,50 +73,59 @@ static_assert(sizeof(struct nj_flow_key) == 56, "hashed as bytes, so without pad
 /* Bits of nj_flow.window_flags: told once, in the window in which it happened. */
 enum nj_flow_news { NJ_NEWS_OPENED = 1, NJ_NEWS_OUTCOME = 2, NJ_NEWS_MIDSTREAM = 4, NJ_NEWS_CLIENT = 8 };
 
+/* Laid out by when it is touched: the first three lines once a window, the fourth when the flow opens, the rest rarely. */
 struct nj_flow {
-	/* identity */
 	struct nj_flow_key key;
-	uint32_t slot;        /* of the hot part */
-	uint32_t due_next;    /* next flow in the same slot of the expiry wheel */
-	uint32_t touched_at;  /* place in the list of touched flows */
-	uint32_t ndpi;        /* state in sensor/classify.h, or NJ_FLOW_NONE */
-	uint32_t inspection;  /* state in sensor/inspect.h, or NJ_FLOW_NONE */
-	uint8_t outcome;      /* enum nj_outcome */
-	uint8_t end_reason;   /* enum nj_flow_end */
-	uint8_t ndpi_packets; /* shown to nDPI */
-	uint8_t seen_start;
-	uint16_t label;       /* sensor/classify.h; 0 unknown */
-	uint16_t icmp;        /* type << 8 | code of the first packet */
-	uint64_t first_ns;
-	uint64_t window_ns;   /* first packet in this window */
-	uint64_t outcome_ns;  /* when the outcome became known */
-	uint64_t risks;       /* nDPI risk bits */
+	uint32_t addr_hash[2];  /* of segment and address, per side: finds the agent in the ledger */
+
 	/* this window */
+	uint64_t window_ns;     /* first packet */
+	uint64_t outcome_ns;    /* when the outcome became known */
+	uint64_t risks;         /* nDPI risk bits */
 	uint32_t retransmitted_window;
 	uint32_t requests_window;
-	uint16_t burst_ms[NJ_FLOW_BURSTS_MAX];
 	uint32_t bursts;
+	uint16_t burst_ms[NJ_FLOW_BURSTS_MAX];
 	uint8_t bursts_n;
-	uint8_t news;         /* enum nj_flow_news */
-	uint8_t facts;        /* sensor/inspect.c's own: what it has told about this flow */
-	uint8_t external;     /* bit of a side: outside the home networks */
-	uint8_t no_agent;     /* side + 1 that is a broadcast address; 0 none */
-	uint32_t initial_sequence[2];
+	uint8_t news;           /* enum nj_flow_news */
+	uint8_t facts;          /* enum nj_flow_fact of sensor/note.h */
+	uint8_t external;       /* bit of a side: outside the home networks */
+	uint8_t no_agent;       /* side + 1 that is a broadcast address; 0 none */
+	uint8_t outcome;        /* enum nj_outcome */
+	uint16_t label;         /* sensor/classify.h; 0 unknown */
+	uint16_t icmp;          /* type << 8 | code of the first packet */
+	uint8_t spilled;        /* spilled_* below are in use */
+	uint8_t client_kind;    /* enum nj_client_kind of client text or fingerprint, 0 none */
+	uint32_t server_name;   /* names are in sensor/text.h; 0 none */
+
 	/* totals, up to the last window */
 	uint64_t packets[2], bytes[2], wire_bytes[2]; /* per side */
 	uint64_t retransmitted;
-	uint64_t spilled_bytes[2], spilled_wire_bytes[2]; /* of this window, moved here before the hot counters overflow */
-	union {
-		struct nj_flow_gap gap[2][NJ_FLOW_GAPS_MAX]; /* TCP, per side */
+	uint32_t requests;
+	uint32_t touched_at;    /* place in the list of touched flows */
+
+	/* life */
+	uint64_t first_ns;
+	uint32_t ndpi;          /* state in sensor/classify.h, or NJ_FLOW_NONE */
+	uint32_t inspection;    /* state in sensor/inspect.h, or NJ_FLOW_NONE */
+	uint32_t initial_sequence[2];
+	uint8_t end_reason;     /* enum nj_flow_end */
+	uint8_t ndpi_packets;   /* shown to nDPI */
+	uint8_t seen_start;
+	uint32_t client_text, fingerprint, hassh_server, alpn, dns_name;
+	uint16_t tls_version, tls_cipher, dns_type;
+
+	_Alignas(64) union {
+		struct nj_flow_gap gap[2][NJ_FLOW_GAPS_MAX]; /* TCP, per side; valid while its bit NJ_FLOW_GAP is set */
 		struct nj_echo echo;                         /* ICMP */
 	};
-	uint32_t requests;
-	/* names, in sensor/text.h; 0 none */
-	uint32_t server_name, client_text, fingerprint, hassh_server, alpn, dns_name;
-	uint16_t tls_version, tls_cipher, dns_type;
-	uint8_t client_kind;  /* enum nj_client_kind of client text or fingerprint, 0 none */
+	uint64_t spilled_bytes[2], spilled_wire_bytes[2]; /* of this window, moved here before the hot counters overflow */
 };
-static_assert(sizeof(struct nj_flow) <= 384, "one a flow: 200,000 of them by default");
+static_assert(offsetof(struct nj_flow, window_ns) == 64, "the key fills a line");
+static_assert(offsetof(struct nj_flow, packets) == 128, "what a window touches fills a line");
+static_assert(offsetof(struct nj_flow, first_ns) == 192, "totals fill a line");
+static_assert(offsetof(struct nj_flow, gap) == 256, "what an opening touches fills a line");
+static_assert(sizeof(struct nj_flow) == 320, "one a flow: 200,000 of them by default");
 
 struct nj_flows_options {
 	uint32_t flows_max;
@@ -126,6 +136,8 @@ struct nj_flows_options {
 struct nj_flows {
 	struct nj_flow_hot *hot;
 	struct nj_flow *flow;
+	uint32_t *slot;      /* of each flow's hot part */
+	uint32_t *due_next;  /* of each flow: the next one in its slot of the expiry wheel */
 	uint32_t *free;      /* stack of unused cold indices */
 	uint32_t *touched;   /* flows with something to tell in this window */
 	uint32_t *wheel;     /* first flow of each slot, by window of its earliest end */
@@ -150,6 +162,9 @@ void nj_flow_key_make(const struct nj_packet *packet, uint64_t about, struct nj_
 /* *returns borrowed until* the next add or remove; NULL: not there. */
 struct nj_flow_hot *nj_flows_find(struct nj_flows *flows, struct nj_hash128 id);
 
+/* Calls the line where the search would begin. */
+void nj_flows_prefetch(const struct nj_flows *flows, struct nj_hash128 id);
+
 /* Makes a flow that find did not find; zeroed but for key, id and times. NULL when the table is full: end nj_flows_oldest() first. */
 struct nj_flow_hot *nj_flows_add(struct nj_flows *flows, struct nj_hash128 id, const struct nj_flow_key *key, uint64_t t_ns);
 
@@ -161,7 +176,7 @@ void nj_flows_remove(struct nj_flows *flows, struct nj_flow_hot *hot);
 
 static inline struct nj_flow_hot *nj_flows_hot(struct nj_flows *flows, uint32_t flow)
 {
-	return &flows->hot[flows->flow[flow].slot];
+	return &flows->hot[flows->slot[flow]];
 }
 
 static inline enum nj_flow_idle nj_flow_idle(uint32_t state)
@@ -173,6 +188,17 @@ static inline enum nj_flow_idle nj_flow_idle(uint32_t state)
 static inline uint64_t nj_flows_due_ns(const struct nj_flows *flows, const struct nj_flow_hot *hot)
 {
 	return hot->last_ns + flows->idle_ns[nj_flow_idle(hot->state)];
+}
+
+/* Of this window, spilled ones included; per side. */
+static inline uint64_t nj_flow_window_bytes(const struct nj_flow_hot *hot, const struct nj_flow *flow, unsigned side)
+{
+	return hot->bytes[side] + (flow->spilled ? flow->spilled_bytes[side] : 0);
+}
+
+static inline uint64_t nj_flow_window_wire_bytes(const struct nj_flow_hot *hot, const struct nj_flow *flow, unsigned side)
+{
+	return hot->wire_bytes[side] + (flow->spilled ? flow->spilled_wire_bytes[side] : 0);
 }
 
 /* The flow that is about to end next, as far as a bounded look (16 flows) tells: the one to evict. Table not empty. */

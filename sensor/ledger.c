@@ -245,13 +245,18 @@ static void chain(struct link *link, uint32_t entry, uint32_t agent, uint32_t *f
 	*first = entry;
 }
 
-uint32_t nj_ledger_agent(struct nj_ledger *l, const struct nj_addr *addr, nj_segment segment)
+uint32_t nj_ledger_addr_hash(const struct nj_ledger *l, const struct nj_addr *addr, nj_segment segment)
 {
 	struct nj_agent_id id = {.addr = *addr, .segment = segment};
-	uint32_t hash = (uint32_t)nj_hash64(&id, sizeof id, l->key), place = hash & l->agents.mask;
+	return (uint32_t)nj_hash64(&id, sizeof id, l->key);
+}
+
+uint32_t nj_ledger_agent(struct nj_ledger *l, const struct nj_addr *addr, nj_segment segment, uint32_t hash)
+{
+	uint32_t place = hash & l->agents.mask;
 	for (; l->agents.index[place] != 0; place = (place + 1) & l->agents.mask) {
 		const struct agent_entry *entry = &l->agent[l->agents.index[place] - 1];
-		if (entry->link.hash == hash && nj_agent_id_compare(&entry->id, &id) == 0)
+		if (entry->link.hash == hash && entry->id.segment == segment && nj_addr_equal(&entry->id.addr, addr))
 			return l->agents.index[place] - 1;
 	}
 	uint32_t agent = table_take(&l->agents, place, hash, agent_link, l);
@@ -259,7 +264,7 @@ uint32_t nj_ledger_agent(struct nj_ledger *l, const struct nj_addr *addr, nj_seg
 		return agent;
 	struct agent_entry *entry = &l->agent[agent];
 	memset((uint8_t *)entry + sizeof entry->link, 0, sizeof *entry - sizeof entry->link);
-	entry->id = id;
+	entry->id = (struct nj_agent_id){.addr = *addr, .segment = segment};
 	entry->contacts = NJ_LEDGER_NONE;
 	entry->domains = NJ_LEDGER_NONE;
 	entry->clients = NJ_LEDGER_NONE;
@@ -270,6 +275,14 @@ uint32_t nj_ledger_agent(struct nj_ledger *l, const struct nj_addr *addr, nj_seg
 struct nj_features *nj_ledger_features(struct nj_ledger *l, uint32_t agent)
 {
 	return agent != NJ_LEDGER_NONE ? &l->agent[agent].features : &l->nowhere;
+}
+
+/* The peer's hash is keyed, so what is mixed into it need not be. */
+static uint32_t contact_hash(const struct nj_ledger_contact_key *key)
+{
+	uint64_t rest = (uint64_t)key->agent << 32 | (uint32_t)key->port << 16 | (uint32_t)key->protocol << 8 | key->role;
+	uint64_t hash = (key->peer_hash ^ rest) * 0x9e3779b97f4a7c15ull;
+	return (uint32_t)(hash >> 32 ^ hash >> 17);
 }
 
 static bool contact_is(const struct contact_entry *entry, const struct nj_ledger_contact_key *key, const char app[NJ_APP_TEXT_MAX])
@@ -285,7 +298,7 @@ struct nj_contact *nj_ledger_contact(struct nj_ledger *l, const struct nj_ledger
 		l->lost++;
 		return NULL;
 	}
-	uint32_t hash = (uint32_t)nj_hash64(key, sizeof *key, l->key), place = hash & l->contacts.mask;
+	uint32_t hash = contact_hash(key), place = hash & l->contacts.mask;
 	for (; l->contacts.index[place] != 0; place = (place + 1) & l->contacts.mask) {
 		struct contact_entry *entry = &l->contact[l->contacts.index[place] - 1];
 		if (entry->link.hash == hash && contact_is(entry, key, app))
@@ -600,6 +613,31 @@ static void clients_out(struct nj_ledger *l, const struct agent_entry *agent)
 	heap_sort(l->clients_out, n, sizeof swap, client_compare, &swap);
 }
 
+/* What the features say about flows and volume is the sum over contacts, made here while they are at hand rather than flow by flow. */
+static void features_of_contact(struct nj_features *f, const struct nj_contact *c)
+{
+	uint64_t *out = c->external ? &f->bytes_out_external : &f->bytes_out_internal;
+	uint64_t *in = c->external ? &f->bytes_in_external : &f->bytes_in_internal;
+	*out += c->bytes_out;
+	*in += c->bytes_in;
+	f->packets_out += c->packets_out;
+	f->packets_in += c->packets_in;
+	if (f->first_ns == 0 || c->first_ns < f->first_ns)
+		f->first_ns = c->first_ns;
+	if (c->last_ns > f->last_ns)
+		f->last_ns = c->last_ns;
+	if (c->role == NJ_ROLE_SERVER) {
+		f->flows_accepted += c->opened;
+		return;
+	}
+	f->flows_opened += c->opened;
+	f->flows_answered += c->answered;
+	f->flows_refused += c->refused;
+	f->flows_unanswered += c->unanswered;
+	f->flows_reset += c->reset;
+	f->requests += c->requests;
+}
+
 static uint64_t answer_mode(const struct nj_ledger *l, const struct agent_entry *agent)
 {
 	uint64_t most = 0;
@@ -610,16 +648,21 @@ static uint64_t answer_mode(const struct nj_ledger *l, const struct agent_entry 
 
 static void window_out(struct nj_ledger *l, struct agent_entry *agent, struct nj_window *w)
 {
-	contacts_out(l, agent);
-	domains_out(l, agent);
-	clients_out(l, agent);
+	if (agent->contacts_n > 1) /* most agents have one contact: it can stay where it is */
+		contacts_out(l, agent);
+	if (agent->domains_n > 0)
+		domains_out(l, agent);
+	if (agent->clients_n > 0)
+		clients_out(l, agent);
+	for (uint32_t at = agent->contacts; at != NJ_LEDGER_NONE; at = l->contact[at].link.next)
+		features_of_contact(&agent->features, &l->contact[at].contact);
 	agent->features.response_mode_count = answer_mode(l, agent);
 	w->agent = agent->id;
 	w->features = agent->features;
 #define VECTOR_OUT(name, kind, unit, meaning) w->name = agent->vector[NJ_LEDGER_##name];
 	NJ_FEATURE_VECTORS(VECTOR_OUT)
 #undef VECTOR_OUT
-	w->contacts = agent->contacts_n > 0 ? l->contacts_out : NULL;
+	w->contacts = agent->contacts_n > 1 ? l->contacts_out : agent->contacts_n == 1 ? &l->contact[agent->contacts].contact : NULL;
 	w->contacts_n = agent->contacts_n;
 	w->domains = agent->domains_n > 0 ? l->domains_out : NULL;
 	w->domains_n = agent->domains_n;

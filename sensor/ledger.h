@@ -24,8 +24,11 @@ uint64_t nj_ledger_windows_bytes(uint32_t entries_max);
 NJ_MUST_CHECK int nj_ledger_new(uint32_t entries_max, const struct nj_hash_key *key, struct nj_ledger **ret_ledger); /* *keeps* key; NJ_ERR_MEMORY */
 void nj_ledger_free(struct nj_ledger **ledger);
 
-/* The agent's place in this window; NJ_LEDGER_NONE (counted) when there is no room. */
-uint32_t nj_ledger_agent(struct nj_ledger *ledger, const struct nj_addr *addr, nj_segment segment);
+/* Keyed; worth keeping where it is needed more than once. */
+uint32_t nj_ledger_addr_hash(const struct nj_ledger *ledger, const struct nj_addr *addr, nj_segment segment);
+
+/* The agent's place in this window; NJ_LEDGER_NONE (counted) when there is no room. *hash*: nj_ledger_addr_hash() of it. */
+uint32_t nj_ledger_agent(struct nj_ledger *ledger, const struct nj_addr *addr, nj_segment segment, uint32_t hash);
 
 /* All below take a place from nj_ledger_agent(), and do nothing for NJ_LEDGER_NONE. */
 
@@ -38,8 +41,8 @@ struct nj_ledger_contact_key {
 	uint8_t protocol;
 	uint8_t role;
 	uint32_t agent;
+	uint32_t peer_hash; /* nj_ledger_addr_hash() of the peer, in the agent's segment */
 };
-static_assert(sizeof(struct nj_ledger_contact_key) == 24, "hashed as bytes, so without padding");
 
 /* The contact to add to, zeroed but for its key when new. *app*: 24 bytes, padded with NUL. NULL when there is no room (counted as contacts_lost of the agent). */
 struct nj_contact *nj_ledger_contact(struct nj_ledger *ledger, const struct nj_ledger_contact_key *key, const char app[NJ_APP_TEXT_MAX]);
@@ -69,7 +72,8 @@ uint64_t nj_ledger_lost(const struct nj_ledger *ledger);
 
 uint32_t nj_ledger_agents_n(const struct nj_ledger *ledger);
 
-/* Hands every agent's window to *window* (NULL: nobody wants them), ascending by agent, and empties the ledger. What is handed over is borrowed until the call
+/* Hands every agent's window to *window* (NULL: nobody wants them), ascending by agent, and empties the ledger. Features of volume and of flows' fates are summed
+ * up from the contacts here; callers enter only the others. What is handed over is borrowed until the call
  * returns. */
 void nj_ledger_sweep(struct nj_ledger *ledger, uint64_t start_ns, uint32_t width_ms, void (*window)(void *context, const struct nj_window *window),
 		     void *context);

@@ -54,7 +54,7 @@ static uint32_t client_agent(struct nj_note *note, const struct nj_flow_hot *hot
 	const struct nj_addr *addr = &flow->key.addr[client_of(hot)];
 	if (nj_addr_is_multicast(addr) || nj_addr_is_unspecified(addr))
 		return NJ_LEDGER_NONE;
-	return nj_ledger_agent(note->ledger, addr, flow->key.segment);
+	return nj_ledger_agent(note->ledger, addr, flow->key.segment, flow->addr_hash[client_of(hot)]);
 }
 
 /* A text once and for all: what was taken first stays. */
@@ -337,7 +337,7 @@ void nj_note_exchange(struct nj_note *note, const struct nj_flow_hot *hot, const
 
 uint64_t nj_note_bytes(const struct nj_flow_hot *hot, const struct nj_flow *flow, unsigned side)
 {
-	return flow->bytes[side] + flow->spilled_bytes[side] + hot->bytes[side];
+	return flow->bytes[side] + nj_flow_window_bytes(hot, flow, side);
 }
 
 void nj_note_ssh_login(struct nj_note *note, const struct nj_flow_hot *hot, struct nj_flow *flow, bool over)

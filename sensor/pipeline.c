@@ -1,4 +1,4 @@
-/* With one worker a frame goes from the source straight into it. With more, the calling thread deals: each worker has a ring of blocks, the dealer copies frames
+/* With one worker frames are gathered a few kilobytes at a time and worked off on the calling thread. With more, the calling thread deals: each worker has a ring of blocks, the dealer copies frames
  * into the block it is filling and hands over full ones; both sides sleep only when the ring is full or empty. Rings have one producer and one
  * consumer, so head and tail are each written by one thread.
  *
@@ -20,6 +20,8 @@
 #define RING_BLOCKS   8 /* a power of two */
 #define BLOCK_BYTES   (512u << 10) /* holds at least one frame of the largest snapshot length, 256 KiB */
 #define FRAME_BYTES_MAX (256u << 10)
+#define GATHER_BYTES  (16u << 10) /* with one worker: fits the first-level cache together with what the worker needs */
+#define FRAMES_AT_ONCE 64
 #define NS_PER_MS     1000000ull
 
 enum order { ORDER_FRAME, ORDER_TICK, ORDER_FINISH };
@@ -73,11 +75,16 @@ static void collector_options(const struct nj_pipeline_options *o, struct nj_col
 					     .hash_key = &o->worker.hash_key};
 }
 
+static uint32_t blocks_of(const struct nj_pipeline_options *options)
+{
+	return options->workers > 1 ? RING_BLOCKS : 1;
+}
+
 uint64_t nj_pipeline_memory_bytes(const struct nj_pipeline_options *options)
 {
 	struct nj_collector_options collector;
 	collector_options(options, &collector);
-	uint64_t ring = options->workers > 1 ? RING_BLOCKS * sizeof(struct block) : 0;
+	uint64_t ring = blocks_of(options) * sizeof(struct block);
 	return sizeof(struct nj_pipeline) + nj_collector_memory_bytes(&collector) +
 	       options->workers * (nj_worker_memory_bytes(&options->worker) + sizeof(struct lane) + ring);
 }
@@ -130,40 +137,59 @@ static void block_hand_over(struct lane *lane)
 	block_open(lane)->used = 0;
 }
 
-static void deal(struct lane *lane, const struct entry *entry, const uint8_t *data)
+static struct entry entry_of(const struct nj_frame *frame)
 {
-	uint32_t bytes = (uint32_t)sizeof *entry + ((entry->captured_bytes + 7) & ~7u);
-	assert(bytes <= BLOCK_BYTES);
-	if (block_open(lane)->used + bytes > BLOCK_BYTES)
-		block_hand_over(lane);
-	struct block *block = block_open(lane);
+	return (struct entry){.t_ns = frame->t_ns,
+			      .captured_bytes = frame->captured_bytes < FRAME_BYTES_MAX ? frame->captured_bytes : FRAME_BYTES_MAX,
+			      .wire_bytes = frame->wire_bytes,
+			      .link_type = frame->link_type,
+			      .order = ORDER_FRAME};
+}
+
+static uint32_t entry_bytes(const struct entry *entry)
+{
+	return (uint32_t)sizeof *entry + ((entry->captured_bytes + 7) & ~7u);
+}
+
+static void block_add(struct block *block, const struct entry *entry, const uint8_t *data)
+{
+	assert(block->used + entry_bytes(entry) <= BLOCK_BYTES);
 	memcpy(block->bytes + block->used, entry, sizeof *entry);
 	if (entry->captured_bytes > 0)
 		memcpy(block->bytes + block->used + sizeof *entry, data, entry->captured_bytes);
-	block->used += bytes;
+	block->used += entry_bytes(entry);
+}
+
+static void deal(struct lane *lane, const struct entry *entry, const uint8_t *data)
+{
+	if (block_open(lane)->used + entry_bytes(entry) > BLOCK_BYTES)
+		block_hand_over(lane);
+	block_add(block_open(lane), entry, data);
 }
 
 /* False after the order to finish. */
 static bool work_off(struct nj_worker *worker, const struct block *block)
 {
+	struct nj_frame frames[FRAMES_AT_ONCE];
+	uint32_t n = 0;
 	for (uint32_t at = 0; at < block->used;) {
 		struct entry entry;
 		memcpy(&entry, block->bytes + at, sizeof entry);
 		at += (uint32_t)sizeof entry;
-		struct nj_frame frame = {.t_ns = entry.t_ns,
-					 .data = block->bytes + at,
-					 .captured_bytes = entry.captured_bytes,
-					 .wire_bytes = entry.wire_bytes,
-					 .link_type = entry.link_type};
+		if (entry.order == ORDER_FRAME)
+			frames[n++] = (struct nj_frame){.t_ns = entry.t_ns,
+							.data = block->bytes + at,
+							.captured_bytes = entry.captured_bytes,
+							.wire_bytes = entry.wire_bytes,
+							.link_type = entry.link_type};
 		at += (entry.captured_bytes + 7) & ~7u;
-		switch (entry.order) {
-		case ORDER_FRAME:
-			nj_worker_push(worker, &frame);
-			break;
-		case ORDER_TICK:
+		if (n == FRAMES_AT_ONCE || entry.order != ORDER_FRAME || at == block->used) {
+			nj_worker_push_many(worker, frames, n);
+			n = 0;
+		}
+		if (entry.order == ORDER_TICK)
 			nj_worker_tick(worker, entry.t_ns);
-			break;
-		default:
+		if (entry.order == ORDER_FINISH) {
 			nj_worker_finish(worker);
 			return false;
 		}
@@ -214,12 +240,14 @@ static int lane_begin(struct nj_pipeline *p, uint32_t index, struct nj_message *
 	struct nj_worker_sink sink = {
 		.context = lane, .window = lane_window, .window_end = lane_window_end, .flow = p->flow != NULL ? lane_flow : NULL};
 	int err = nj_worker_new(&p->options.worker, &sink, message, &lane->worker);
-	if (err < 0 || p->options.workers == 1)
+	if (err < 0)
 		return err;
-	lane->blocks = malloc(RING_BLOCKS * sizeof *lane->blocks);
+	lane->blocks = malloc(blocks_of(&p->options) * sizeof *lane->blocks);
 	if (lane->blocks == NULL)
 		return nj_fail(message, NJ_ERR_MEMORY, "pipeline: no memory for the ring of worker %u", index);
 	lane->blocks[0].used = 0;
+	if (p->options.workers == 1)
+		return NJ_OK;
 	pthread_mutex_init(&lane->lock, NULL);
 	pthread_cond_init(&lane->wake, NULL);
 	if (pthread_create(&lane->thread, NULL, lane_main, lane) != 0)
@@ -293,7 +321,7 @@ void nj_pipeline_free(struct nj_pipeline **pipeline)
 	for (uint32_t i = 0; i < p->lanes_n; i++) {
 		struct lane *lane = &p->lane[i];
 		nj_worker_free(&lane->worker);
-		if (lane->blocks != NULL) {
+		if (lane->blocks != NULL && p->options.workers > 1) {
 			pthread_mutex_destroy(&lane->lock);
 			pthread_cond_destroy(&lane->wake);
 		}
@@ -346,12 +374,30 @@ static int frame_deal(struct nj_pipeline *p, const struct nj_frame *frame)
 	int err = windows_reach(p, frame->t_ns);
 	if (err < 0)
 		return err;
-	struct entry entry = {.t_ns = frame->t_ns,
-			      .captured_bytes = frame->captured_bytes < FRAME_BYTES_MAX ? frame->captured_bytes : FRAME_BYTES_MAX,
-			      .wire_bytes = frame->wire_bytes,
-			      .link_type = frame->link_type,
-			      .order = ORDER_FRAME};
+	struct entry entry = entry_of(frame);
 	deal(&p->lane[nj_worker_pick(frame, p->lanes_n)], &entry, frame->data);
+	return NJ_OK;
+}
+
+/* With one worker: copied too, so that the worker gets some at a time; what it saves is more than what the copy costs. */
+static int gathered_work_off(struct nj_pipeline *p)
+{
+	struct lane *lane = &p->lane[0];
+	(void)work_off(lane->worker, &lane->blocks[0]);
+	lane->blocks[0].used = 0;
+	return nj_collector_collect(p->collector);
+}
+
+static int frame_gather(struct nj_pipeline *p, const struct nj_frame *frame)
+{
+	struct lane *lane = &p->lane[0];
+	struct entry entry = entry_of(frame);
+	if (lane->blocks[0].used + entry_bytes(&entry) > GATHER_BYTES && lane->blocks[0].used > 0) {
+		int err = gathered_work_off(p);
+		if (err < 0)
+			return err;
+	}
+	block_add(&lane->blocks[0], &entry, frame->data);
 	return NJ_OK;
 }
 
@@ -363,15 +409,17 @@ static int frame_take(struct nj_pipeline *p, const struct nj_frame *frame)
 		p->window_end_ns = (frame->t_ns / p->width_ns + 1) * p->width_ns;
 	}
 	p->last_ns = frame->t_ns;
-	if (p->lanes_n > 1)
-		return frame_deal(p, frame);
-	nj_worker_push(p->lane[0].worker, frame);
-	return nj_collector_collect(p->collector);
+	return p->lanes_n > 1 ? frame_deal(p, frame) : frame_gather(p, frame);
 }
 
 static int end(struct nj_pipeline *p)
 {
 	p->ended = true;
+	if (p->lanes_n == 1) {
+		int err = gathered_work_off(p);
+		if (err < 0)
+			return err;
+	}
 	nj_collector_finish(p->collector);
 	if (p->lanes_n > 1)
 		lanes_join(p);
@@ -396,7 +444,8 @@ int nj_pipeline_step(struct nj_pipeline *p, uint32_t frames_max, struct nj_messa
 		if (err < 0)
 			return err;
 	}
-	return 1;
+	int err = p->lanes_n == 1 ? gathered_work_off(p) : NJ_OK;
+	return err < 0 ? err : 1;
 }
 
 void nj_pipeline_totals(const struct nj_pipeline *p, struct nj_pipeline_totals *ret_totals)

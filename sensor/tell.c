@@ -14,7 +14,26 @@ bool nj_tell_is_agent(const struct nj_addr *addr)
 
 bool nj_tell_is_external(const struct nj_tell *tell, const struct nj_addr *addr)
 {
-	return nj_tell_is_agent(addr) && !nj_networks_contain(tell->home, addr);
+	uint64_t half[2];
+	memcpy(half, addr->byte, sizeof half);
+	for (uint32_t i = 0; i < tell->home_n; i++) {
+		const struct nj_tell_network *network = &tell->home[i];
+		if ((((half[0] ^ network->addr[0]) & network->mask[0]) | ((half[1] ^ network->addr[1]) & network->mask[1])) == 0)
+			return false;
+	}
+	return nj_tell_is_agent(addr);
+}
+
+void nj_tell_set_home(struct nj_tell *tell, const struct nj_networks *home)
+{
+	tell->home_n = home->n;
+	for (uint32_t i = 0; i < home->n; i++) {
+		uint8_t mask[16] = {0};
+		for (unsigned bit = 0; bit < home->network[i].prefix_bits; bit++)
+			mask[bit / 8] |= (uint8_t)(0x80 >> bit % 8);
+		memcpy(tell->home[i].mask, mask, sizeof mask);
+		memcpy(tell->home[i].addr, home->network[i].addr.byte, sizeof tell->home[i].addr);
+	}
 }
 
 static const char *app_of(struct nj_tell *tell, uint16_t label)
@@ -113,43 +132,16 @@ static void contact_add(struct nj_contact *contact, const struct nj_tell *tell, 
 		name_add(contact, nj_texts_get(tell->texts, flow->server_name));
 }
 
-static void features_count_flow(struct nj_features *f, const struct view *view, const struct nj_flow *flow)
+/* What the contact cannot tell when the window is swept (nj_ledger_sweep); mostly nothing. */
+static void features_add(struct nj_tell *tell, uint32_t agent, const struct nj_flow *flow)
 {
-	if (flow->news & NJ_NEWS_MIDSTREAM)
-		f->flows_midstream++;
-	if (flow->news & NJ_NEWS_OPENED) {
-		if (view->role == NJ_ROLE_CLIENT)
-			f->flows_opened++;
-		else
-			f->flows_accepted++;
-	}
-	if (!(flow->news & NJ_NEWS_OUTCOME) || view->role != NJ_ROLE_CLIENT)
+	bool midstream = (flow->news & NJ_NEWS_MIDSTREAM) != 0;
+	if (!midstream && flow->retransmitted_window == 0 && flow->risks == 0)
 		return;
-	f->flows_answered += flow->outcome == NJ_OUTCOME_ANSWERED;
-	f->flows_refused += flow->outcome == NJ_OUTCOME_REFUSED;
-	f->flows_unanswered += flow->outcome == NJ_OUTCOME_UNANSWERED;
-	f->flows_reset += flow->outcome == NJ_OUTCOME_RESET;
-}
-
-static void features_add(struct nj_features *f, const struct view *view, const struct nj_flow_hot *hot, const struct nj_flow *flow)
-{
-	if (view->external) {
-		f->bytes_out_external += view->bytes[view->self];
-		f->bytes_in_external += view->bytes[view->peer];
-	} else {
-		f->bytes_out_internal += view->bytes[view->self];
-		f->bytes_in_internal += view->bytes[view->peer];
-	}
-	f->packets_out += hot->packets[view->self];
-	f->packets_in += hot->packets[view->peer];
+	struct nj_features *f = nj_ledger_features(tell->ledger, agent);
+	f->flows_midstream += midstream;
 	f->retransmitted_bytes += flow->retransmitted_window;
-	f->requests += view->role == NJ_ROLE_CLIENT ? flow->requests_window : 0;
 	f->ndpi_risks |= flow->risks;
-	if (f->first_ns == 0 || view->first_ns < f->first_ns)
-		f->first_ns = view->first_ns;
-	if (view->last_ns > f->last_ns)
-		f->last_ns = view->last_ns;
-	features_count_flow(f, view, flow);
 }
 
 /* A flow whose program is known adds to that program's entry of the client. */
@@ -175,14 +167,14 @@ static void client_add(struct nj_tell *tell, uint32_t agent, const struct view *
 }
 
 /* Once a flow, when it is known. */
-static void encrypted_dns_note(const struct nj_tell *tell, struct nj_features *f, const struct view *view, struct nj_flow *flow)
+static void encrypted_dns_note(struct nj_tell *tell, uint32_t agent, const struct view *view, struct nj_flow *flow)
 {
 	if (flow->facts & NJ_FACT_ENCRYPTED_DNS || flow->outcome == NJ_OUTCOME_MIDSTREAM)
 		return;
 	if (view->server_port != DNS_OVER_TLS_PORT && !tell->encrypted_dns[flow->label])
 		return;
 	flow->facts |= NJ_FACT_ENCRYPTED_DNS;
-	f->dns_encrypted_flows++;
+	nj_ledger_features(tell->ledger, agent)->dns_encrypted_flows++;
 }
 
 static void tell_end(struct nj_tell *tell, const struct view *view, const struct nj_flow_hot *hot, struct nj_flow *flow)
@@ -190,8 +182,9 @@ static void tell_end(struct nj_tell *tell, const struct view *view, const struct
 	const struct nj_addr *self = &flow->key.addr[view->self];
 	if (!nj_tell_is_agent(self) || flow->no_agent == view->self + 1)
 		return;
-	uint32_t agent = nj_ledger_agent(tell->ledger, self, flow->key.segment);
+	uint32_t agent = nj_ledger_agent(tell->ledger, self, flow->key.segment, flow->addr_hash[view->self]);
 	struct nj_ledger_contact_key key = {.peer = flow->key.addr[view->peer],
+					    .peer_hash = flow->addr_hash[view->peer],
 					    .port = view->server_port,
 					    .protocol = (uint8_t)flow->key.protocol,
 					    .role = view->role,
@@ -199,10 +192,9 @@ static void tell_end(struct nj_tell *tell, const struct view *view, const struct
 	struct nj_contact *contact = nj_ledger_contact(tell->ledger, &key, app_of(tell, flow->label));
 	if (contact != NULL)
 		contact_add(contact, tell, view, hot, flow);
-	struct nj_features *features = nj_ledger_features(tell->ledger, agent);
-	features_add(features, view, hot, flow);
+	features_add(tell, agent, flow);
 	if (view->role == NJ_ROLE_CLIENT)
-		encrypted_dns_note(tell, features, view, flow);
+		encrypted_dns_note(tell, agent, view, flow);
 	if (flow->client_kind != 0 && view->role == NJ_ROLE_CLIENT)
 		client_add(tell, agent, view, flow);
 }
@@ -213,12 +205,11 @@ static void window_clear(struct nj_flow_hot *hot, struct nj_flow *flow, const st
 		flow->packets[side] += hot->packets[side];
 		flow->bytes[side] += view->bytes[side];
 		flow->wire_bytes[side] += view->wire_bytes[side];
-		flow->spilled_bytes[side] = 0;
-		flow->spilled_wire_bytes[side] = 0;
 		hot->packets[side] = 0;
 		hot->bytes[side] = 0;
 		hot->wire_bytes[side] = 0;
 	}
+	flow->spilled = 0;
 	flow->retransmitted += flow->retransmitted_window;
 	flow->requests += flow->requests_window;
 	flow->retransmitted_window = 0;
@@ -248,8 +239,8 @@ void nj_tell_window(struct nj_tell *tell, struct nj_flow_hot *hot, struct nj_flo
 			    .server_port = server_port_of(flow, !client),
 			    .client_port = flow->key.port[client]};
 	for (unsigned side = 0; side < 2; side++) {
-		view.bytes[side] = flow->spilled_bytes[side] + hot->bytes[side];
-		view.wire_bytes[side] = flow->spilled_wire_bytes[side] + hot->wire_bytes[side];
+		view.bytes[side] = nj_flow_window_bytes(hot, flow, side);
+		view.wire_bytes[side] = nj_flow_window_wire_bytes(hot, flow, side);
 	}
 	view.external = flow->external >> view.peer & 1;
 	tell_end(tell, &view, hot, flow);
@@ -274,7 +265,7 @@ bool nj_tell_end(struct nj_tell *tell, const struct nj_flow_hot *hot, const stru
 	for (unsigned side = 0; side < 2 && (sided || ended); side++) {
 		if (!nj_tell_is_agent(&flow->key.addr[side]) || flow->no_agent == side + 1)
 			continue;
-		uint32_t agent = nj_ledger_agent(tell->ledger, &flow->key.addr[side], flow->key.segment);
+		uint32_t agent = nj_ledger_agent(tell->ledger, &flow->key.addr[side], flow->key.segment, flow->addr_hash[side]);
 		nj_ledger_features(tell->ledger, agent)->flows_one_sided += sided;
 		if (ended)
 			nj_ledger_histogram(tell->ledger, agent, NJ_LEDGER_flow_duration_ms, (hot->last_ns - flow->first_ns) / 1000000);
@@ -315,10 +306,10 @@ void nj_tell_record(const struct nj_tell *tell, const struct nj_flow_hot *hot, c
 	r->last_ns = hot->last_ns;
 	r->packets_out = flow->packets[client] + hot->packets[client];
 	r->packets_in = flow->packets[server] + hot->packets[server];
-	r->bytes_out = flow->bytes[client] + flow->spilled_bytes[client] + hot->bytes[client];
-	r->bytes_in = flow->bytes[server] + flow->spilled_bytes[server] + hot->bytes[server];
-	r->wire_bytes_out = flow->wire_bytes[client] + flow->spilled_wire_bytes[client] + hot->wire_bytes[client];
-	r->wire_bytes_in = flow->wire_bytes[server] + flow->spilled_wire_bytes[server] + hot->wire_bytes[server];
+	r->bytes_out = flow->bytes[client] + nj_flow_window_bytes(hot, flow, client);
+	r->bytes_in = flow->bytes[server] + nj_flow_window_bytes(hot, flow, server);
+	r->wire_bytes_out = flow->wire_bytes[client] + nj_flow_window_wire_bytes(hot, flow, client);
+	r->wire_bytes_in = flow->wire_bytes[server] + nj_flow_window_wire_bytes(hot, flow, server);
 	r->retransmitted_bytes = flow->retransmitted + flow->retransmitted_window;
 	r->requests = flow->requests + flow->requests_window;
 	r->ndpi_risks = flow->risks;

@@ -10,16 +10,24 @@
 #include "sensor/sink.h"
 #include "sensor/text.h"
 
+/* A home network as two masked words, since every new flow asks for both its ends. */
+struct nj_tell_network {
+	uint64_t addr[2], mask[2];
+};
+
 struct nj_tell {
 	struct nj_ledger *ledger;
 	const struct nj_classify *classify;
 	const struct nj_texts *texts;
-	const struct nj_networks *home;
+	struct nj_tell_network home[NJ_NETWORKS_MAX];
+	uint32_t home_n;
 	uint64_t start_ns; /* of the window under way */
 	uint32_t labels_n; /* of app and encrypted_dns, filled so far */
 	bool encrypted_dns[NJ_LABELS_MAX];
 	char app[NJ_LABELS_MAX][NJ_APP_TEXT_MAX]; /* labels as contacts carry them */
 };
+
+void nj_tell_set_home(struct nj_tell *tell, const struct nj_networks *home);
 
 /* Every unicast address is an agent. */
 bool nj_tell_is_agent(const struct nj_addr *addr);

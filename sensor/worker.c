@@ -32,7 +32,18 @@
 #define WIRE_BYTES_MAX  (1u << 28) /* a frame that claims more is counted as this: it keeps the hot counters from overflowing */
 #define TIME_MAX_NS     (UINT64_MAX / 4)
 #define FRAGMENT_BLOCKS_OF_DATAGRAM 4
-#define PREFETCH_FLOWS  4
+#define PREFETCH_FLOWS  12
+#define BATCH_PACKETS   16 /* decoded ahead: their flows' lines come from memory meanwhile */
+
+/* A packet on its way, decoded and with the hash of its flow, but without any effect yet. */
+struct arrival {
+	struct nj_packet packet;
+	struct nj_flow_key key;
+	struct nj_hash128 id;
+	struct nj_packet about; /* of an ICMP error (key.about is not 0) */
+	const struct nj_frame *frame;
+	unsigned side;
+};
 
 struct nj_worker {
 	struct nj_worker_options options;
@@ -45,7 +56,8 @@ struct nj_worker {
 	struct nj_tell *tell;
 	struct nj_note note;
 	struct nj_inspect *inspect;
-	const struct nj_frame *frame;   /* being pushed */
+	struct arrival batch[BATCH_PACKETS];
+	uint32_t batch_n;
 	uint64_t now_ns, width_ns, answer_ns, active_ns;
 	uint64_t window;                /* number: start / width */
 	uint64_t window_end_ns;
@@ -174,7 +186,7 @@ int nj_worker_new(const struct nj_worker_options *options, const struct nj_worke
 	w->tell->ledger = w->ledger;
 	w->tell->classify = w->classify;
 	w->tell->texts = &w->texts;
-	w->tell->home = options->home;
+	nj_tell_set_home(w->tell, options->home);
 	w->texts.keep_questions = sink->flow != NULL;
 	*ret_worker = w;
 	return NJ_OK;
@@ -284,11 +296,11 @@ static void flow_leave(struct nj_worker *w, struct nj_flow_hot *hot, struct nj_f
 	flow_texts_release(w, flow);
 }
 
-static void flow_evict(struct nj_worker *w)
+static void flow_evict(struct nj_worker *w, uint64_t t_ns)
 {
 	uint32_t oldest = nj_flows_oldest(&w->flows);
 	struct nj_flow_hot *hot = nj_flows_hot(&w->flows, oldest);
-	flow_leave(w, hot, &w->flows.flow[oldest], NJ_END_EVICTED, w->now_ns);
+	flow_leave(w, hot, &w->flows.flow[oldest], NJ_END_EVICTED, t_ns);
 	nj_flows_remove(&w->flows, hot);
 	w->account.flows_evicted++;
 }
@@ -335,11 +347,16 @@ static enum nj_flow_idle idle_of(const struct nj_packet *packet, bool opening)
 	}
 }
 
-static void flow_open(struct nj_worker *w, struct nj_flow_hot *hot, struct nj_flow *flow, const struct nj_packet *packet, uint64_t about,
-		      unsigned side)
+static void flow_open(struct nj_worker *w, struct nj_flow_hot *hot, struct nj_flow *flow, const struct arrival *arrival)
 {
+	const struct nj_packet *packet = &arrival->packet;
+	unsigned side = arrival->side;
 	bool tcp = packet->protocol == NJ_PROTOCOL_TCP, opening = nj_outcome_is_opening(packet);
-	bool broadcast = is_directed_broadcast(w->frame, &packet->dst);
+	if (packet->protocol == NJ_PROTOCOL_ICMP || packet->protocol == NJ_PROTOCOL_ICMPV6)
+		memset(&flow->echo, 0, sizeof flow->echo);
+	for (unsigned s = 0; s < 2; s++)
+		flow->addr_hash[s] = nj_ledger_addr_hash(w->ledger, &flow->key.addr[s], flow->key.segment);
+	bool broadcast = is_directed_broadcast(arrival->frame, &packet->dst);
 	hot->state = (uint32_t)idle_of(packet, opening) << NJ_FLOW_IDLE_SHIFT;
 	hot->state |= nj_outcome_client(packet, side) ? NJ_FLOW_CLIENT_1 : 0u;
 	hot->state |= tcp ? NJ_FLOW_TCP : 0u;
@@ -361,7 +378,7 @@ static void flow_open(struct nj_worker *w, struct nj_flow_hot *hot, struct nj_fl
 	flow->news = NJ_NEWS_OPENED;
 	flow->outcome = NJ_OUTCOME_PENDING;
 	hot->state |= NJ_FLOW_PENDING;
-	if (expects_nothing(packet, about, broadcast))
+	if (expects_nothing(packet, flow->key.about, broadcast))
 		outcome_set(w, hot, flow, NJ_OUTCOME_ANSWERED, packet->t_ns);
 }
 
@@ -369,6 +386,11 @@ static void flow_open(struct nj_worker *w, struct nj_flow_hot *hot, struct nj_fl
 
 static void count_spill(struct nj_flow_hot *hot, struct nj_flow *flow, unsigned side)
 {
+	if (!flow->spilled) {
+		memset(flow->spilled_bytes, 0, sizeof flow->spilled_bytes);
+		memset(flow->spilled_wire_bytes, 0, sizeof flow->spilled_wire_bytes);
+		flow->spilled = 1;
+	}
 	flow->spilled_bytes[side] += hot->bytes[side];
 	flow->spilled_wire_bytes[side] += hot->wire_bytes[side];
 	hot->bytes[side] = 0;
@@ -413,70 +435,69 @@ static void burst_note(struct nj_worker *w, struct nj_flow *flow, uint64_t t_ns)
 }
 
 /* An ICMP error that names a flow still awaiting its answer decides it. */
-static void icmp_refuses(struct nj_worker *w, const struct nj_packet *about)
+static void icmp_refuses(struct nj_worker *w, const struct nj_packet *about, uint64_t t_ns)
 {
 	struct nj_flow_key key;
 	unsigned side;
 	nj_flow_key_make(about, 0, &key, &side);
 	struct nj_flow_hot *hot = nj_flows_find(&w->flows, nj_hash128(&key, sizeof key, &w->options.hash_key));
-	if (hot == NULL || !(hot->state & NJ_FLOW_PENDING) || nj_flows_due_ns(&w->flows, hot) <= w->now_ns)
+	if (hot == NULL || !(hot->state & NJ_FLOW_PENDING) || nj_flows_due_ns(&w->flows, hot) <= t_ns)
 		return;
 	if (side != ((hot->state & NJ_FLOW_CLIENT_1) != 0))
 		return; /* speaks of the server's packet */
-	outcome_set(w, hot, &w->flows.flow[hot->flow], NJ_OUTCOME_REFUSED, w->now_ns);
+	outcome_set(w, hot, &w->flows.flow[hot->flow], NJ_OUTCOME_REFUSED, t_ns);
 }
 
 /* What an ICMP error speaks of as a number: 0 for all other packets. Errors about different address pairs are different flows, since they must
  * go to the workers that know those pairs. */
-static uint64_t about_of(struct nj_worker *w, const struct nj_packet *packet)
+static uint64_t about_of(const struct nj_worker *w, const struct nj_packet *packet, struct nj_packet *ret_about)
 {
-	struct nj_packet about;
-	if ((packet->protocol != NJ_PROTOCOL_ICMP && packet->protocol != NJ_PROTOCOL_ICMPV6) || !nj_icmp_error(packet, &about))
+	if ((packet->protocol != NJ_PROTOCOL_ICMP && packet->protocol != NJ_PROTOCOL_ICMPV6) || !nj_icmp_error(packet, ret_about))
 		return 0;
-	if (nj_icmp_unreachable(packet)) {
-		icmp_refuses(w, &about);
-		if (nj_tell_is_agent(&packet->dst)) {
-			uint32_t agent = nj_ledger_agent(w->ledger, &packet->dst, packet->segment);
-			nj_ledger_features(w->ledger, agent)->icmp_unreachable_in++;
-		}
-	}
-	bool swap = nj_addr_compare(&about.src, &about.dst) > 0;
-	struct nj_addr pair[2] = {swap ? about.dst : about.src, swap ? about.src : about.dst};
+	bool swap = nj_addr_compare(&ret_about->src, &ret_about->dst) > 0;
+	struct nj_addr pair[2] = {swap ? ret_about->dst : ret_about->src, swap ? ret_about->src : ret_about->dst};
 	return nj_hash64(pair, sizeof pair, &w->options.hash_key) | 1;
+}
+
+static void icmp_unreachable(struct nj_worker *w, const struct nj_packet *packet, const struct nj_packet *about)
+{
+	icmp_refuses(w, about, packet->t_ns);
+	if (!nj_tell_is_agent(&packet->dst))
+		return;
+	uint32_t hash = nj_ledger_addr_hash(w->ledger, &packet->dst, packet->segment);
+	uint32_t agent = nj_ledger_agent(w->ledger, &packet->dst, packet->segment, hash);
+	nj_ledger_features(w->ledger, agent)->icmp_unreachable_in++;
 }
 
 static struct nj_flow_hot *flow_begin(struct nj_worker *w, struct nj_hash128 id, const struct nj_flow_key *key, const struct nj_packet *packet)
 {
 	struct nj_flow_hot *hot = nj_flows_add(&w->flows, id, key, packet->t_ns);
 	if (hot == NULL) {
-		flow_evict(w);
+		flow_evict(w, packet->t_ns);
 		hot = nj_flows_add(&w->flows, id, key, packet->t_ns);
 	}
 	return hot;
 }
 
 /* The flow of a packet: the one there is, a new one, or a new one in the place of one that is over. *ret_new*: it begins with this packet. */
-static struct nj_flow_hot *flow_for(struct nj_worker *w, const struct nj_packet *packet, unsigned *ret_side, bool *ret_new)
+static struct nj_flow_hot *flow_for(struct nj_worker *w, const struct arrival *arrival, bool *ret_new)
 {
-	struct nj_flow_key key;
-	uint64_t about = about_of(w, packet);
-	nj_flow_key_make(packet, about, &key, ret_side);
-	struct nj_hash128 id = nj_hash128(&key, sizeof key, &w->options.hash_key);
-	struct nj_flow_hot *hot = nj_flows_find(&w->flows, id);
+	const struct nj_packet *packet = &arrival->packet;
+	struct nj_flow_hot *hot = nj_flows_find(&w->flows, arrival->id);
 	*ret_new = hot == NULL;
 	if (hot == NULL) {
-		hot = flow_begin(w, id, &key, packet);
+		hot = flow_begin(w, arrival->id, &arrival->key, packet);
 	} else {
 		struct nj_flow *flow = &w->flows.flow[hot->flow];
 		uint64_t due_ns = nj_flows_due_ns(&w->flows, hot);
 		bool silent = due_ns <= packet->t_ns;
-		if (!silent && !((packet->tcp_flags & NJ_TCP_SYN) && nj_outcome_starts_anew(hot, flow, *ret_side, packet)))
+		if (!silent && !((packet->tcp_flags & NJ_TCP_SYN) && nj_outcome_starts_anew(hot, flow, arrival->side, packet)))
 			return hot;
 		flow_leave(w, hot, flow, silent ? NJ_END_IDLE : NJ_END_CLOSED, silent ? due_ns : packet->t_ns);
 		nj_flows_restart(&w->flows, hot, packet->t_ns);
 		*ret_new = true;
 	}
-	flow_open(w, hot, &w->flows.flow[hot->flow], packet, about, *ret_side);
+	flow_open(w, hot, &w->flows.flow[hot->flow], arrival);
 	return hot;
 }
 
@@ -489,8 +510,8 @@ static void flow_cut(struct nj_worker *w, struct nj_flow_hot *hot, struct nj_flo
 	/* Totals are told up to here; this window's counters, which are added to them later, must then give what came after (modulo 2^64). */
 	for (unsigned side = 0; side < 2; side++) {
 		flow->packets[side] = -(uint64_t)hot->packets[side];
-		flow->bytes[side] = -(uint64_t)hot->bytes[side] - flow->spilled_bytes[side];
-		flow->wire_bytes[side] = -(uint64_t)hot->wire_bytes[side] - flow->spilled_wire_bytes[side];
+		flow->bytes[side] = -nj_flow_window_bytes(hot, flow, side);
+		flow->wire_bytes[side] = -nj_flow_window_wire_bytes(hot, flow, side);
 	}
 	flow->retransmitted = -(uint64_t)flow->retransmitted_window;
 	flow->requests = -flow->requests_window;
@@ -520,18 +541,22 @@ static void note_other(struct nj_worker *w, struct nj_flow *flow, const struct n
 	bool arp_request = packet->protocol == NJ_PROTOCOL_ARP && packet->arp_operation == 1;
 	if ((!echo && !arp_request) || !nj_tell_is_agent(&packet->src))
 		return;
-	struct nj_features *f = nj_ledger_features(w->ledger, nj_ledger_agent(w->ledger, &packet->src, packet->segment));
+	uint32_t hash = nj_ledger_addr_hash(w->ledger, &packet->src, packet->segment);
+	struct nj_features *f = nj_ledger_features(w->ledger, nj_ledger_agent(w->ledger, &packet->src, packet->segment, hash));
 	if (echo)
 		echo_note(f, flow, packet);
 	else
 		f->arp_requests++;
 }
 
-static void packet_take(struct nj_worker *w, const struct nj_packet *packet)
+static void packet_take(struct nj_worker *w, const struct arrival *arrival)
 {
-	unsigned side;
+	const struct nj_packet *packet = &arrival->packet;
+	unsigned side = arrival->side;
 	bool begins;
-	struct nj_flow_hot *hot = flow_for(w, packet, &side, &begins);
+	if (arrival->key.about != 0 && nj_icmp_unreachable(packet))
+		icmp_unreachable(w, packet, &arrival->about);
+	struct nj_flow_hot *hot = flow_for(w, arrival, &begins);
 	struct nj_flow *flow = &w->flows.flow[hot->flow];
 	if (!(hot->state & (uint32_t)NJ_FLOW_SEEN << side))
 		side_begin(hot, flow, side, packet);
@@ -573,16 +598,16 @@ static void flows_expire(struct nj_worker *w)
 	}
 }
 
-/* Touched flows lie scattered over two large tables: their lines are called for some flows ahead, the cold part first, since it knows where the hot line is. */
+/* Touched flows lie scattered over two large tables: their lines are called for some flows ahead. */
 static void flows_prefetch(const struct nj_worker *w, uint32_t at)
 {
-	if (at + 2 * PREFETCH_FLOWS < w->flows.touched_n) {
-		const char *flow = (const char *)&w->flows.flow[w->flows.touched[at + 2 * PREFETCH_FLOWS]];
-		for (size_t line = 0; line < sizeof(struct nj_flow); line += 64)
-			__builtin_prefetch(flow + line);
+	if (at + PREFETCH_FLOWS < w->flows.touched_n) {
+		uint32_t flow = w->flows.touched[at + PREFETCH_FLOWS];
+		const char *cold = (const char *)&w->flows.flow[flow];
+		__builtin_prefetch(&w->flows.hot[w->flows.slot[flow]]);
+		for (size_t line = 0; line < offsetof(struct nj_flow, first_ns); line += 64)
+			__builtin_prefetch(cold + line);
 	}
-	if (at + PREFETCH_FLOWS < w->flows.touched_n)
-		__builtin_prefetch(&w->flows.hot[w->flows.flow[w->flows.touched[at + PREFETCH_FLOWS]].slot]);
 }
 
 /* Every touched flow tells its window; those still awaiting an answer stay in the list for the next. */
@@ -593,7 +618,7 @@ static void flows_tell(struct nj_worker *w)
 		uint32_t at = w->flows.touched[i];
 		flows_prefetch(w, i);
 		struct nj_flow *flow = &w->flows.flow[at];
-		struct nj_flow_hot *hot = &w->flows.hot[flow->slot];
+		struct nj_flow_hot *hot = nj_flows_hot(&w->flows, at);
 		if ((hot->state & NJ_FLOW_PENDING) && flow->first_ns + w->answer_ns <= w->window_end_ns)
 			outcome_set(w, hot, flow, nj_outcome_overdue(hot), w->window_end_ns - 1);
 		if ((flow->facts & (NJ_FACT_SSH_KEYS | NJ_FACT_SSH_JUDGED)) == NJ_FACT_SSH_KEYS)
@@ -667,6 +692,14 @@ static void windows_reach(struct nj_worker *w, uint64_t t_ns)
 	}
 }
 
+static void batch_work_off(struct nj_worker *w)
+{
+	for (uint32_t i = 0; i < w->batch_n; i++)
+		packet_take(w, &w->batch[i]);
+	w->batch_n = 0;
+}
+
+/* The frame's time, clamped. All before it is worked off before a window closes. */
 static uint64_t clock_take(struct nj_worker *w, uint64_t t_ns)
 {
 	if (t_ns == 0)
@@ -681,22 +714,41 @@ static uint64_t clock_take(struct nj_worker *w, uint64_t t_ns)
 		return w->now_ns;
 	}
 	w->now_ns = t_ns;
-	if (t_ns >= w->window_end_ns)
+	if (t_ns >= w->window_end_ns) {
+		batch_work_off(w);
 		windows_reach(w, t_ns);
+	}
 	return t_ns;
+}
+
+static void frame_arrives(struct nj_worker *w, const struct nj_frame *frame)
+{
+	struct nj_frame timed = *frame;
+	timed.t_ns = clock_take(w, frame->t_ns);
+	w->account.bytes_seen += frame->wire_bytes;
+	struct arrival *a = &w->batch[w->batch_n];
+	if (!nj_fragment_decode(w->fragment, &timed, &a->packet))
+		return;
+	a->frame = frame;
+	nj_flow_key_make(&a->packet, about_of(w, &a->packet, &a->about), &a->key, &a->side);
+	a->id = nj_hash128(&a->key, sizeof a->key, &w->options.hash_key);
+	nj_flows_prefetch(&w->flows, a->id);
+	w->batch_n++;
+	if (w->batch_n == BATCH_PACKETS || a->packet.frames > 1) /* a datagram put together stands in a buffer that the next frame may overwrite */
+		batch_work_off(w);
+}
+
+void nj_worker_push_many(struct nj_worker *w, const struct nj_frame *frames, uint32_t n)
+{
+	assert(!w->finished);
+	for (uint32_t i = 0; i < n; i++)
+		frame_arrives(w, &frames[i]);
+	batch_work_off(w);
 }
 
 void nj_worker_push(struct nj_worker *w, const struct nj_frame *frame)
 {
-	assert(!w->finished);
-	struct nj_frame timed = *frame;
-	struct nj_packet packet;
-	timed.t_ns = clock_take(w, frame->t_ns);
-	w->frame = &timed;
-	w->account.bytes_seen += frame->wire_bytes;
-	if (nj_fragment_decode(w->fragment, &timed, &packet))
-		packet_take(w, &packet);
-	w->frame = NULL;
+	nj_worker_push_many(w, frame, 1);
 }
 
 void nj_worker_tick(struct nj_worker *w, uint64_t t_ns)
