@@ -31,6 +31,8 @@ TOOLS = {  # program -> Debian package that has it
 # Without these there is no range at all.
 NEEDED = ["ip", "ethtool", "tcpdump", "openssl", "zstd", "nginx", "dnsmasq", "curl"]
 
+LAST_WORDS_S = 20  # for all scripts together to put down their tools; the sandbox ends what still runs
+
 
 class Stage:
 
@@ -71,8 +73,9 @@ class Stage:
         """Lets the time run out, then waits a little for scripts to put down their tools."""
         self.over.wait(max(0, self._end - time.monotonic()))
         self.over.set()
+        patience = time.monotonic() + LAST_WORDS_S
         for thread in self._threads:
-            thread.join(timeout=20)
+            thread.join(timeout=max(0, patience - time.monotonic()))
 
     def join(self):
         """For scenarios that end with their scripts instead of by the clock."""

@@ -69,6 +69,7 @@ HOSTS = [_bank(f"ws{n:02d}", f"10.20.10.{10 + n}", "workstation") for n in range
     Host("pinger", "198.51.100.80", "outside", ("host80.dedicated-vps.example", )),
 ]
 BY_NAME = {host.name: host for host in HOSTS}
+PERMITTED = {"vscan": "scan, fanout", "bkp": "exfil"}
 DECOY = BY_NAME["vault9"]
 OUTSIDE_TTL = 57
 
@@ -137,12 +138,11 @@ def _sysctl(name, *settings):
 
 
 def inventory_yaml():
-    """The inventory a sensor of this bank would be given: names, groups, what the permitted scanner may do, the
-    decoys."""
+    """The inventory a sensor of this bank would be given: names, groups, what scanner and backup may do, the decoys."""
     lines = ["home_networks: [10.20.0.0/16]", "agents:"]
     for host in HOSTS:
         if host.inside and host != DECOY:
-            permitted = ", permitted: [scan, fanout]" if host.name == "vscan" else ""
+            permitted = f", permitted: [{PERMITTED[host.name]}]" if host.name in PERMITTED else ""
             lines.append(f"  - {{ address: {host.address}, name: {host.name}, group: {host.role}{permitted} }}")
     lines += [
         "decoys:", f"  - {{ network: {DECOY.address}/32, name: \"{DECOY.name}\" }}",
