@@ -92,8 +92,8 @@ static int print_rows(struct query *query, struct nj_console *console)
 	if (query->rows_n > 0)
 		qsort(query->rows, query->rows_n, sizeof *query->rows, by_weight);
 	if (!query->arguments->json)
-		fprintf(console->out, "%salerts  %-24s%10s%10s%10s  %-19s%s\n", nj_ink(console, NJ_INK_DIM), "agent", "sent", "received", "flows", "last seen (UTC)",
-			nj_ink(console, NJ_INK_PLAIN));
+		fprintf(console->out, "%salerts  %-24s%10s%10s%10s  %-19s%s\n", nj_ink(console, NJ_INK_DIM), "agent",
+			"sent", "received", "flows", "last seen (UTC)", nj_ink(console, NJ_INK_PLAIN));
 	for (size_t i = 0; i < n && !ferror(console->out); i++) {
 		if (query->arguments->json)
 			print_json(console, &out, &query->rows[i]);
@@ -114,7 +114,8 @@ enum nj_exit nj_agents_run(const struct nj_arguments *arguments, struct nj_conso
 	if (arguments->store == NULL)
 		error = nj_fail(&query.message, NJ_ERR_USAGE, "which store is missing: --store FILE");
 	else if (arguments->agent != NULL && !nj_human_agent_parse(arguments->agent, &query.agent))
-		error = nj_fail(&query.message, NJ_ERR_USAGE, "--agent %.80s: not an address like 10.1.2.3 or vlan:7/10.1.2.3", arguments->agent);
+		error = nj_fail(&query.message, NJ_ERR_USAGE,
+				"--agent %.80s: not an address like 10.1.2.3 or vlan:7/10.1.2.3", arguments->agent);
 	if (error == NJ_OK)
 		error = nj_store_open_read(arguments->store, &query.message, &store);
 	if (error == NJ_OK)
@@ -123,5 +124,6 @@ enum nj_exit nj_agents_run(const struct nj_arguments *arguments, struct nj_conso
 		error = print_rows(&query, console);
 	nj_store_close(&store);
 	free(query.rows);
-	return error == NJ_OK || error == NJ_ERR_AGAIN ? NJ_EXIT_DONE : nj_verb_fail(arguments, console, error, &query.message);
+	return error == NJ_OK || error == NJ_ERR_AGAIN ? NJ_EXIT_DONE
+						       : nj_verb_fail(arguments, console, error, &query.message);
 }

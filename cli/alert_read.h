@@ -1,4 +1,5 @@
-/* An alert line of JSON back into the object, for verbs that ask a store: the reverse of nj_alert_json(), lenient towards what later releases add. */
+/* An alert line of JSON back into the object, for verbs that ask a store: the reverse of nj_alert_json(), lenient
+ * towards what later releases add. */
 #ifndef NJ_CLI_ALERT_READ_H
 #define NJ_CLI_ALERT_READ_H
 

@@ -1,4 +1,5 @@
-/* `nightjar alerts`: asks a store for its alerts, newest kept when there are too many, told oldest first; or walks its hash chain. */
+/* `nightjar alerts`: asks a store for its alerts, newest kept when there are too many, told oldest first; or walks its
+ * hash chain. */
 #include "cli/verbs.h"
 
 #include "aggregator/store.h"
@@ -13,8 +14,8 @@ struct query {
 	const struct nj_arguments *arguments;
 	struct nj_agent_id agent; /* with --agent */
 	struct nj_message message;
-	char **lines;             /* ring of the newest */
-	uint64_t lines_n, limit;  /* taken so far, kept at most */
+	char **lines;            /* ring of the newest */
+	uint64_t lines_n, limit; /* taken so far, kept at most */
 };
 
 static bool fits(const struct query *query, const struct nj_alert *alert)
@@ -61,7 +62,8 @@ static int print_rows(struct query *query, struct nj_console *console)
 	}
 	if (!query->arguments->json && query->lines_n > kept) {
 		nj_human count;
-		fprintf(console->out, "%s older ones are left out; --limit raises the number\n", nj_human_count(query->lines_n - kept, count));
+		fprintf(console->out, "%s older ones are left out; --limit raises the number\n",
+			nj_human_count(query->lines_n - kept, count));
 	}
 	if (!query->arguments->json && query->lines_n == 0)
 		fprintf(console->out, "no such alerts\n");
@@ -92,8 +94,9 @@ static int verify(struct query *query, struct nj_store *store, struct nj_console
 	if (broken < 0)
 		return broken;
 	if (broken > 0)
-		return nj_fail(&query->message, NJ_ERR_FORMAT, "%s: the chain breaks at alert %ju of %ju: one was changed or removed there", query->arguments->store,
-			       (uintmax_t)row, (uintmax_t)rows);
+		return nj_fail(&query->message, NJ_ERR_FORMAT,
+			       "%s: the chain breaks at alert %ju of %ju: one was changed or removed there",
+			       query->arguments->store, (uintmax_t)row, (uintmax_t)rows);
 	fprintf(console->out, "the chain of %ju alerts is whole\n", (uintmax_t)rows);
 	return nj_console_flush(console, &query->message);
 }
@@ -104,7 +107,8 @@ static int check(struct query *query)
 	if (arguments->store == NULL)
 		return nj_fail(&query->message, NJ_ERR_USAGE, "which store is missing: --store FILE");
 	if (arguments->agent != NULL && !nj_human_agent_parse(arguments->agent, &query->agent))
-		return nj_fail(&query->message, NJ_ERR_USAGE, "--agent %.80s: not an address like 10.1.2.3 or vlan:7/10.1.2.3", arguments->agent);
+		return nj_fail(&query->message, NJ_ERR_USAGE,
+			       "--agent %.80s: not an address like 10.1.2.3 or vlan:7/10.1.2.3", arguments->agent);
 	return NJ_OK;
 }
 
@@ -118,5 +122,6 @@ enum nj_exit nj_alerts_run(const struct nj_arguments *arguments, struct nj_conso
 	if (error == NJ_OK)
 		error = arguments->verify ? verify(&query, store, console) : list_alerts(&query, store, console);
 	nj_store_close(&store);
-	return error == NJ_OK || error == NJ_ERR_AGAIN ? NJ_EXIT_DONE : nj_verb_fail(arguments, console, error, &query.message);
+	return error == NJ_OK || error == NJ_ERR_AGAIN ? NJ_EXIT_DONE
+						       : nj_verb_fail(arguments, console, error, &query.message);
 }

@@ -1,6 +1,8 @@
-/* See args.h. Options may stand before, between and after operands; "--" ends them; "-" is an operand (standard input). Long options take their value as
- * "--name value" or "--name=value", short ones as "-n value" or "-nvalue". No abbreviations: a script written today must mean the same tomorrow. The nearest
- * name for a suggestion is the one of least edit distance with transpositions (Damerau 1964, restricted form), if that is at most a third of its length. */
+/* See args.h. Options may stand before, between and after operands; "--" ends them; "-" is an operand (standard input).
+ * Long options take their value as
+ * "--name value" or "--name=value", short ones as "-n value" or "-nvalue". No abbreviations: a script written today
+ * must mean the same tomorrow. The nearest name for a suggestion is the one of least edit distance with transpositions
+ * (Damerau 1964, restricted form), if that is at most a third of its length. */
 #include "cli/args.h"
 
 #include "cli/text.h"
@@ -14,7 +16,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum kind { KIND_FLAG, KIND_TEXT, KIND_CHOICE, KIND_COUNT, KIND_BYTES, KIND_MILLISECONDS, KIND_TIME, KIND_NUMBER, KIND_SEVERITY };
+enum kind {
+	KIND_FLAG,
+	KIND_TEXT,
+	KIND_CHOICE,
+	KIND_COUNT,
+	KIND_BYTES,
+	KIND_MILLISECONDS,
+	KIND_TIME,
+	KIND_NUMBER,
+	KIND_SEVERITY
+};
 
 struct option {
 	const char *field;
@@ -34,7 +46,7 @@ static const struct option options[] = {
 #undef OPTION_ROW
 };
 
-#define OPTIONS_N (sizeof options / sizeof options[0])
+#define OPTIONS_N       (sizeof options / sizeof options[0])
 #define NAME_MAX_LENGTH 64
 
 static const struct verb {
@@ -97,7 +109,8 @@ static size_t edit_distance(const char *a, const char *b)
 
 static bool near_enough(const char *typed, const char *name, size_t *best)
 {
-	size_t distance = edit_distance(typed, name), longest = strlen(name) > strlen(typed) ? strlen(name) : strlen(typed);
+	size_t distance = edit_distance(typed, name),
+	       longest = strlen(name) > strlen(typed) ? strlen(name) : strlen(typed);
 	if (distance * 3 > longest + 1 || distance >= *best)
 		return false;
 	*best = distance;
@@ -175,7 +188,8 @@ struct suffix {
 	double factor;
 };
 
-static const struct suffix byte_suffixes[] = {{"", 1}, {"B", 1}, {"K", 1 << 10}, {"M", 1 << 20}, {"G", 1 << 30}, {"KB", 1e3}, {"MB", 1e6}, {"GB", 1e9}, {NULL, 0}};
+static const struct suffix byte_suffixes[] = {{"", 1},     {"B", 1},    {"K", 1 << 10}, {"M", 1 << 20}, {"G", 1 << 30},
+					      {"KB", 1e3}, {"MB", 1e6}, {"GB", 1e9},    {NULL, 0}};
 static const struct suffix time_suffixes[] = {{"", 1e3}, {"ms", 1}, {"s", 1e3}, {"m", 6e4}, {"min", 6e4}, {NULL, 0}};
 
 static bool parse_scaled(const char *text, const struct suffix *suffixes, double *ret_value)
@@ -193,7 +207,8 @@ static bool parse_scaled(const char *text, const struct suffix *suffixes, double
 	return false;
 }
 
-/* Days from the epoch of a proleptic Gregorian date: years counted from March, so that the leap day is the last of its year. */
+/* Days from the epoch of a proleptic Gregorian date: years counted from March, so that the leap day is the last of its
+ * year. */
 static int64_t days_from_date(int64_t year, int64_t month, int64_t day)
 {
 	year -= month <= 2;
@@ -216,7 +231,8 @@ static bool parse_time_end(const char *rest, double *fraction, int64_t *offset_s
 	char sign;
 	if (*rest == '\0' || strcmp(rest, "Z") == 0 || strcmp(rest, "z") == 0)
 		return true;
-	if (sscanf(rest, "%c%2d:%2d%n", &sign, &hours, &minutes, &used) != 3 || rest[used] != '\0' || (sign != '+' && sign != '-'))
+	if (sscanf(rest, "%c%2d:%2d%n", &sign, &hours, &minutes, &used) != 3 || rest[used] != '\0' ||
+	    (sign != '+' && sign != '-'))
 		return false;
 	*offset_s = (sign == '-' ? -1 : 1) * (hours * 3600 + minutes * 60);
 	return true;
@@ -233,14 +249,17 @@ bool nj_time_parse(const char *text, uint64_t *ret_t_ns)
 		*ret_t_ns = (uint64_t)llround(seconds * 1e3) * 1000000;
 		return true;
 	}
-	if (sscanf(text, "%4d-%2d-%2d%n", &year, &month, &day, &used) != 3 || year < 1970 || month < 1 || month > 12 || day < 1 || day > 31)
+	if (sscanf(text, "%4d-%2d-%2d%n", &year, &month, &day, &used) != 3 || year < 1970 || month < 1 || month > 12 ||
+	    day < 1 || day > 31)
 		return false;
 	int64_t offset_s = 0;
 	rest = text + used;
 	if (*rest != '\0') {
-		if ((*rest != 'T' && *rest != 't' && *rest != ' ') || sscanf(rest + 1, "%2d:%2d:%2d%n", &hour, &minute, &second, &used) != 3)
+		if ((*rest != 'T' && *rest != 't' && *rest != ' ') ||
+		    sscanf(rest + 1, "%2d:%2d:%2d%n", &hour, &minute, &second, &used) != 3)
 			return false;
-		if (hour < 0 || hour > 23 || minute < 0 || minute > 59 || second < 0 || second > 60 || !parse_time_end(rest + 1 + used, &fraction, &offset_s))
+		if (hour < 0 || hour > 23 || minute < 0 || minute > 59 || second < 0 || second > 60 ||
+		    !parse_time_end(rest + 1 + used, &fraction, &offset_s))
 			return false;
 	}
 	int64_t t_s = days_from_date(year, month, day) * 86400 + hour * 3600 + minute * 60 + second - offset_s;
@@ -265,7 +284,8 @@ static bool among(const char *form, const char *value)
 	return false;
 }
 
-static int bad_value(enum nj_verb verb, const struct option *option, const char *value, const char *wanted, struct nj_message *message)
+static int bad_value(enum nj_verb verb, const struct option *option, const char *value, const char *wanted,
+		     struct nj_message *message)
 {
 	char name[NAME_MAX_LENGTH];
 	long_name(option, name);
@@ -278,24 +298,25 @@ static int out_of_range(enum nj_verb verb, const struct option *option, const ch
 	if (option->kind == KIND_MILLISECONDS)
 		snprintf(wanted, sizeof wanted, "must be from %gs to %gs", option->least / 1e3, option->most / 1e3);
 	else if (option->kind == KIND_BYTES)
-		snprintf(wanted, sizeof wanted, "must be from %.0fM to %.0fG", option->least / (1 << 20), option->most / (1 << 30));
+		snprintf(wanted, sizeof wanted, "must be from %.0fM to %.0fG", option->least / (1 << 20),
+			 option->most / (1 << 30));
 	else
 		snprintf(wanted, sizeof wanted, "must be from %.15g to %.15g", option->least, option->most);
 	return bad_value(verb, option, value, wanted, message);
 }
 
-static int set_number(struct nj_arguments *arguments, const struct option *option, const char *value, struct nj_message *message)
+static int set_number(struct nj_arguments *arguments, const struct option *option, const char *value,
+		      struct nj_message *message)
 {
 	const char *rest;
 	double number;
-	bool read = option->kind == KIND_COUNT	? parse_count(value, &number)
-		    : option->kind == KIND_BYTES ? parse_scaled(value, byte_suffixes, &number)
-		    : option->kind == KIND_MILLISECONDS
-			    ? parse_scaled(value, time_suffixes, &number)
-			    : parse_number(value, &number, &rest) && *rest == '\0';
+	bool read = option->kind == KIND_COUNT          ? parse_count(value, &number)
+		    : option->kind == KIND_BYTES        ? parse_scaled(value, byte_suffixes, &number)
+		    : option->kind == KIND_MILLISECONDS ? parse_scaled(value, time_suffixes, &number)
+							: parse_number(value, &number, &rest) && *rest == '\0';
 	if (!read)
 		return bad_value(arguments->verb, option, value,
-				 option->kind == KIND_BYTES	     ? "not a size like 512M or 4G"
+				 option->kind == KIND_BYTES          ? "not a size like 512M or 4G"
 				 : option->kind == KIND_MILLISECONDS ? "not a time like 10s or 500ms"
 								     : "not a number",
 				 message);
@@ -309,7 +330,8 @@ static int set_number(struct nj_arguments *arguments, const struct option *optio
 	return NJ_OK;
 }
 
-static int set_value(struct nj_arguments *arguments, const struct option *option, const char *value, struct nj_message *message)
+static int set_value(struct nj_arguments *arguments, const struct option *option, const char *value,
+		     struct nj_message *message)
 {
 	char *field = (char *)arguments + option->offset;
 	enum nj_severity severity;
@@ -329,12 +351,14 @@ static int set_value(struct nj_arguments *arguments, const struct option *option
 		return NJ_OK;
 	case KIND_SEVERITY:
 		if (!nj_severity_parse(value, &severity))
-			return bad_value(arguments->verb, option, value, "must be low, medium, high or critical", message);
+			return bad_value(arguments->verb, option, value, "must be low, medium, high or critical",
+					 message);
 		*(enum nj_severity *)field = severity;
 		return NJ_OK;
 	case KIND_TIME:
 		if (!nj_time_parse(value, (uint64_t *)field))
-			return bad_value(arguments->verb, option, value, "not a time like 2026-11-24T20:00:00Z or Unix seconds", message);
+			return bad_value(arguments->verb, option, value,
+					 "not a time like 2026-11-24T20:00:00Z or Unix seconds", message);
 		return NJ_OK;
 	default:
 		return set_number(arguments, option, value, message);
@@ -347,17 +371,23 @@ static int unknown_option(enum nj_verb verb, const char *typed, const struct opt
 	if (other != NULL) {
 		for (unsigned v = 0; v < NJ_VERBS_N; v++) {
 			if ((other->verbs >> v & 1) != 0)
-				return nj_fail(message, NJ_ERR_USAGE, "nightjar %s: %.80s is an option of 'nightjar %s', not of '%s'; see 'nightjar help %s'", name, typed,
-					       verbs[v].name, name, name);
+				return nj_fail(message, NJ_ERR_USAGE,
+					       "nightjar %s: %.80s is an option of 'nightjar %s', not of '%s'; see "
+					       "'nightjar help %s'",
+					       name, typed, verbs[v].name, name, name);
 		}
 	}
 	char bare[NAME_MAX_LENGTH], near_name[NAME_MAX_LENGTH];
-	snprintf(bare, sizeof bare, "%.*s", (int)least_of(strcspn(typed + 2 * (typed[1] == '-'), "="), sizeof bare - 1), typed + 2 * (typed[1] == '-'));
+	snprintf(bare, sizeof bare, "%.*s", (int)least_of(strcspn(typed + 2 * (typed[1] == '-'), "="), sizeof bare - 1),
+		 typed + 2 * (typed[1] == '-'));
 	const struct option *near = typed[1] == '-' ? nearest_option(verb, bare) : NULL;
 	if (near == NULL)
-		return nj_fail(message, NJ_ERR_USAGE, "nightjar %s: unknown option %.80s; 'nightjar help %s' lists what there is", name, typed, name);
+		return nj_fail(message, NJ_ERR_USAGE,
+			       "nightjar %s: unknown option %.80s; 'nightjar help %s' lists what there is", name, typed,
+			       name);
 	long_name(near, near_name);
-	return nj_fail(message, NJ_ERR_USAGE, "nightjar %s: unknown option %.80s; did you mean --%s?", name, typed, near_name);
+	return nj_fail(message, NJ_ERR_USAGE, "nightjar %s: unknown option %.80s; did you mean --%s?", name, typed,
+		       near_name);
 }
 
 struct reader {
@@ -383,10 +413,12 @@ static int read_option(struct reader *reader, struct nj_arguments *arguments, st
 	char name[NAME_MAX_LENGTH];
 	long_name(option, name);
 	if (option->kind == KIND_FLAG && value != NULL)
-		return nj_fail(message, NJ_ERR_USAGE, "nightjar %s: --%s takes no value", verbs[arguments->verb].name, name);
+		return nj_fail(message, NJ_ERR_USAGE, "nightjar %s: --%s takes no value", verbs[arguments->verb].name,
+			       name);
 	if (option->kind != KIND_FLAG && value == NULL) {
 		if (reader->at >= reader->argc)
-			return nj_fail(message, NJ_ERR_USAGE, "nightjar %s: --%s needs a value: --%s %s", verbs[arguments->verb].name, name, name, option->form);
+			return nj_fail(message, NJ_ERR_USAGE, "nightjar %s: --%s needs a value: --%s %s",
+				       verbs[arguments->verb].name, name, name, option->form);
 		value = reader->argv[reader->at++];
 	}
 	return set_value(arguments, option, value, message);
@@ -405,7 +437,8 @@ static int read_rest(struct reader *reader, struct nj_arguments *arguments, stru
 			if (error != NJ_OK)
 				return error;
 		} else if (arguments->operands_n == NJ_OPERANDS_MAX) {
-			return nj_fail(message, NJ_ERR_USAGE, "nightjar %s: more than %d operands", verbs[arguments->verb].name, NJ_OPERANDS_MAX);
+			return nj_fail(message, NJ_ERR_USAGE, "nightjar %s: more than %d operands",
+				       verbs[arguments->verb].name, NJ_OPERANDS_MAX);
 		} else {
 			arguments->operands[arguments->operands_n++] = typed;
 			reader->at++;
@@ -420,9 +453,11 @@ static int check_operands(const struct nj_arguments *arguments, struct nj_messag
 	if (arguments->help)
 		return NJ_OK;
 	if (arguments->operands_n < verb->least)
-		return nj_fail(message, NJ_ERR_USAGE, "nightjar %s: what to read is missing: nightjar %s %s", verb->name, verb->name, verb->form);
+		return nj_fail(message, NJ_ERR_USAGE, "nightjar %s: what to read is missing: nightjar %s %s",
+			       verb->name, verb->name, verb->form);
 	if (arguments->operands_n > verb->most)
-		return nj_fail(message, NJ_ERR_USAGE, "nightjar %s: '%.80s' is one operand too many: nightjar %s [option...] %s", verb->name,
+		return nj_fail(message, NJ_ERR_USAGE,
+			       "nightjar %s: '%.80s' is one operand too many: nightjar %s [option...] %s", verb->name,
 			       arguments->operands[verb->most], verb->name, verb->form);
 	return NJ_OK;
 }
@@ -431,9 +466,12 @@ static int unknown_verb(const char *typed, struct nj_message *message)
 {
 	const char *near = nearest_verb(typed);
 	if (near != NULL)
-		return nj_fail(message, NJ_ERR_USAGE, "nightjar: unknown verb '%.80s'; did you mean '%s'?", typed, near);
+		return nj_fail(message, NJ_ERR_USAGE, "nightjar: unknown verb '%.80s'; did you mean '%s'?", typed,
+			       near);
 	if (strpbrk(typed, "./") != NULL)
-		return nj_fail(message, NJ_ERR_USAGE, "nightjar: '%.200s' is no verb; to look into a capture: nightjar replay %.200s", typed, typed);
+		return nj_fail(message, NJ_ERR_USAGE,
+			       "nightjar: '%.200s' is no verb; to look into a capture: nightjar replay %.200s", typed,
+			       typed);
 	return nj_fail(message, NJ_ERR_USAGE, "nightjar: unknown verb '%.80s'; 'nightjar help' lists the verbs", typed);
 }
 
@@ -450,7 +488,9 @@ int nj_arguments_parse(int argc, char *const argv[], struct nj_message *message,
 {
 	set_defaults(ret_arguments);
 	if (argc < 2)
-		return nj_fail(message, NJ_ERR_USAGE, "nightjar: a verb is missing; 'nightjar help' lists them, 'nightjar replay FILE' looks into a capture");
+		return nj_fail(message, NJ_ERR_USAGE,
+			       "nightjar: a verb is missing; 'nightjar help' lists them, 'nightjar replay FILE' looks "
+			       "into a capture");
 	struct reader reader = {.argc = argc, .at = 2, .argv = argv};
 	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
 		ret_arguments->verb = NJ_VERB_HELP;
@@ -493,7 +533,7 @@ static void add_default(struct nj_text *text, size_t row)
 	set_defaults(arguments);
 	const char *field = (const char *)arguments + options[row].offset;
 	if (options[row].kind == KIND_COUNT)
-		nj_text_format(text, " (default %ju)", (uintmax_t)*(const uint64_t *)field);
+		nj_text_format(text, " (default %ju)", (uintmax_t) * (const uint64_t *)field);
 	else if (options[row].kind == KIND_NUMBER)
 		nj_text_format(text, " (default %g)", *(const double *)field);
 	else if (options[row].kind == KIND_MILLISECONDS)
@@ -512,7 +552,8 @@ static void add_option_help(struct nj_text *text, size_t row, unsigned width)
 	long_name(&options[row], name);
 	if (options[row].short_name != 0)
 		snprintf(dash, sizeof dash, "-%c, ", options[row].short_name);
-	snprintf(head, sizeof head, "  %s--%s%s%s", dash, name, options[row].form != NULL ? " " : "", options[row].form != NULL ? options[row].form : "");
+	snprintf(head, sizeof head, "  %s--%s%s%s", dash, name, options[row].form != NULL ? " " : "",
+		 options[row].form != NULL ? options[row].form : "");
 	nj_text_format(text, "%-*s", HELP_COLUMN - 1, head);
 	unsigned column = (unsigned)strlen(head) > HELP_COLUMN - 1 ? (unsigned)strlen(head) : HELP_COLUMN - 1;
 	nj_text_add(text, " ");
@@ -524,16 +565,19 @@ static void add_option_help(struct nj_text *text, size_t row, unsigned width)
 
 static void add_overview(struct nj_text *text, unsigned width)
 {
-	nj_text_add(text, "nightjar: what did agents do on this network?\n\nusage: nightjar VERB [option...] [operand...]\n\n");
+	nj_text_add(
+		text,
+		"nightjar: what did agents do on this network?\n\nusage: nightjar VERB [option...] [operand...]\n\n");
 	for (unsigned v = 0; v < NJ_VERBS_N; v++) {
 		nj_text_format(text, "  %-10s ", verbs[v].name);
 		add_wrapped(text, verbs[v].what, 13, 13, width);
 	}
-	nj_text_add(text, "\nstart with:\n"
-			  "  nightjar replay capture.pcap                        explain a capture on the terminal\n"
-			  "  nightjar replay --report report.html capture.pcap   draw it as a page\n"
-			  "  nightjar help replay                                all options of a verb\n\n"
-			  "exit: 0 done, 1 findings (only with --fail-on), 2 wrong usage, 3 failure or damaged input\n");
+	nj_text_add(text,
+		    "\nstart with:\n"
+		    "  nightjar replay capture.pcap                        explain a capture on the terminal\n"
+		    "  nightjar replay --report report.html capture.pcap   draw it as a page\n"
+		    "  nightjar help replay                                all options of a verb\n\n"
+		    "exit: 0 done, 1 findings (only with --fail-on), 2 wrong usage, 3 failure or damaged input\n");
 }
 
 char *nj_verb_help(enum nj_verb verb, unsigned width)
@@ -543,7 +587,8 @@ char *nj_verb_help(enum nj_verb verb, unsigned width)
 		add_overview(&text, width);
 		return nj_text_take(&text);
 	}
-	nj_text_format(&text, "usage: nightjar %s [option...]%s%s\n\n", verbs[verb].name, verbs[verb].form[0] != '\0' ? " " : "", verbs[verb].form);
+	nj_text_format(&text, "usage: nightjar %s [option...]%s%s\n\n", verbs[verb].name,
+		       verbs[verb].form[0] != '\0' ? " " : "", verbs[verb].form);
 	add_wrapped(&text, verbs[verb].what, 0, 0, width);
 	nj_text_add(&text, "\n");
 	for (size_t i = 0; i < OPTIONS_N; i++) {
@@ -551,6 +596,7 @@ char *nj_verb_help(enum nj_verb verb, unsigned width)
 			add_option_help(&text, i, width);
 	}
 	if (verbs[verb].least > 0 && verb != NJ_VERB_EVALUATE && verb != NJ_VERB_CONFIG)
-		nj_text_add(&text, "\nFILE: pcap or pcapng, plain, gzip or zstd; DIR: all captures in it; '-': standard input.\nMany files are merged in time order.\n");
+		nj_text_add(&text, "\nFILE: pcap or pcapng, plain, gzip or zstd; DIR: all captures in it; '-': "
+				   "standard input.\nMany files are merged in time order.\n");
 	return nj_text_take(&text);
 }

@@ -1,4 +1,5 @@
-/* `nightjar baseline`: learns from captures of good days what is usual, and writes it in the form the shipped prior has, for `replay --baseline`. */
+/* `nightjar baseline`: learns from captures of good days what is usual, and writes it in the form the shipped prior
+ * has, for `replay --baseline`. */
 #include "cli/verbs.h"
 
 #include "cli/human.h"
@@ -29,7 +30,8 @@ enum nj_exit nj_baseline_run(const struct nj_arguments *arguments, struct nj_con
 		nj_human agents, span;
 		char path[512];
 		nj_label(arguments->output, strlen(arguments->output), path, sizeof path);
-		fprintf(console->out, "%s: learned from %s agents over %s\n", path, nj_human_count(facts.counts.agents, agents),
+		fprintf(console->out, "%s: learned from %s agents over %s\n", path,
+			nj_human_count(facts.counts.agents, agents),
 			nj_human_span(facts.last_ns - facts.first_ns, span));
 		error = nj_console_flush(console, &message);
 		if (error != NJ_OK && error != NJ_ERR_AGAIN)

@@ -1,5 +1,6 @@
-/* `nightjar config check FILE...`: reads each inventory as the programs would and says what is wrong with it, by line. The configurations of sensor and
- * aggregator are checked by these programs themselves (--check), which know their tables. */
+/* `nightjar config check FILE...`: reads each inventory as the programs would and says what is wrong with it, by line.
+ * The configurations of sensor and aggregator are checked by these programs themselves (--check), which know their
+ * tables. */
 #include "cli/verbs.h"
 
 #include "common/inventory.h"
@@ -30,7 +31,8 @@ enum nj_exit nj_config_run(const struct nj_arguments *arguments, struct nj_conso
 	struct nj_message message = {""};
 	bool good = true;
 	if (strcmp(arguments->operands[0], "check") != 0) {
-		nj_fail(&message, NJ_ERR_USAGE, "'%.80s' is not known: nightjar config check FILE...", arguments->operands[0]);
+		nj_fail(&message, NJ_ERR_USAGE, "'%.80s' is not known: nightjar config check FILE...",
+			arguments->operands[0]);
 		return nj_verb_fail(arguments, console, NJ_ERR_USAGE, &message);
 	}
 	for (uint32_t i = 1; i < arguments->operands_n; i++)

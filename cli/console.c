@@ -1,4 +1,5 @@
-/* See console.h. Colours are the sixteen every terminal has; orange is the 256-colour one, which terminals of the last two decades know. */
+/* See console.h. Colours are the sixteen every terminal has; orange is the 256-colour one, which terminals of the last
+ * two decades know. */
 #include "cli/console.h"
 
 #include <errno.h>
@@ -48,7 +49,8 @@ void nj_console_init(struct nj_console *console, FILE *out, FILE *err, const cha
 	bool terminal = isatty(fileno(out)) == 1;
 	bool dumb = getenv("TERM") != NULL && strcmp(getenv("TERM"), "dumb") == 0;
 	*console = (struct nj_console){.out = out, .err = err, .terminal = terminal};
-	console->colour = strcmp(color, "always") == 0 || (strcmp(color, "auto") == 0 && terminal && !dumb && !is_set("NO_COLOR"));
+	console->colour = strcmp(color, "always") == 0 ||
+			  (strcmp(color, "auto") == 0 && terminal && !dumb && !is_set("NO_COLOR"));
 	console->utf8 = speaks_utf8();
 	console->live = isatty(fileno(err)) == 1 && !dumb;
 	console->width = columns_of(out);
@@ -57,7 +59,8 @@ void nj_console_init(struct nj_console *console, FILE *out, FILE *err, const cha
 
 const char *nj_ink(const struct nj_console *console, enum nj_ink ink)
 {
-	static const char *const codes[] = {"\033[0m", "\033[1m", "\033[2m", "\033[31m", "\033[38;5;208m", "\033[33m", "\033[36m", "\033[32m", "\033[1;37;41m"};
+	static const char *const codes[] = {"\033[0m",  "\033[1m",  "\033[2m",  "\033[31m",     "\033[38;5;208m",
+					    "\033[33m", "\033[36m", "\033[32m", "\033[1;37;41m"};
 	return console->colour ? codes[ink] : "";
 }
 

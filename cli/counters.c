@@ -1,4 +1,5 @@
-/* See counters.h. One table a counter: keys are hashes of (what is counted) with value 1, and of (whose count it is) with the count. A new period empties it. */
+/* See counters.h. One table a counter: keys are hashes of (what is counted) with value 1, and of (whose count it is)
+ * with the count. A new period empties it. */
 #include "cli/counters.h"
 
 #include <stdlib.h>
@@ -123,16 +124,19 @@ static void raise_alarm(struct nj_counters *counters, enum nj_counter counter, c
 		counters->alarms_capacity = capacity;
 	}
 	uint64_t period_ns = rows[counter].period_s * UINT64_C(1000000000);
-	counters->alarms[counters->alarms_n++] = (struct nj_counter_alarm){.agent = window->agent,
-									  .counter = counter,
-									  .start_ns = window->start_ns / period_ns * period_ns,
-									  .time_ns = window->start_ns + window->width_ms * UINT64_C(1000000)};
+	counters->alarms[counters->alarms_n++] =
+		(struct nj_counter_alarm){.agent = window->agent,
+					  .counter = counter,
+					  .start_ns = window->start_ns / period_ns * period_ns,
+					  .time_ns = window->start_ns + window->width_ms * UINT64_C(1000000)};
 }
 
 /* Adds *n* to the count of the agent (and *port*); fires once when it passes the limit. */
-static void add(struct nj_counters *counters, enum nj_counter counter, const struct nj_window *window, uint32_t port, uint32_t n)
+static void add(struct nj_counters *counters, enum nj_counter counter, const struct nj_window *window, uint32_t port,
+		uint32_t n)
 {
-	struct slot *count = slot_of(&counters->tables[counter], mix(mix_addr(mix(counter + 1, window->agent.segment), &window->agent.addr), port));
+	struct slot *count = slot_of(&counters->tables[counter],
+				     mix(mix_addr(mix(counter + 1, window->agent.segment), &window->agent.addr), port));
 	if (count == NULL)
 		return;
 	uint32_t before = count->count;
@@ -140,14 +144,16 @@ static void add(struct nj_counters *counters, enum nj_counter counter, const str
 	if (before > rows[counter].above || count->count <= rows[counter].above)
 		return;
 	/* Per port it may pass the limit many times in a period: one alarm is enough. */
-	struct slot *told = slot_of(&counters->tables[counter], mix(mix_addr(mix(counter + 101, window->agent.segment), &window->agent.addr), 0));
+	struct slot *told = slot_of(&counters->tables[counter],
+				    mix(mix_addr(mix(counter + 101, window->agent.segment), &window->agent.addr), 0));
 	if (told == NULL || told->count++ > 0)
 		return;
 	raise_alarm(counters, counter, window);
 }
 
 /* Whether (agent, peer, port) is new in this period. */
-static bool is_new(struct nj_counters *counters, enum nj_counter counter, const struct nj_window *window, const struct nj_addr *peer, uint32_t port)
+static bool is_new(struct nj_counters *counters, enum nj_counter counter, const struct nj_window *window,
+		   const struct nj_addr *peer, uint32_t port)
 {
 	uint64_t key = mix_addr(mix_addr(mix(counter + 201, window->agent.segment), &window->agent.addr), peer);
 	struct slot *slot = slot_of(&counters->tables[counter], mix(key, port));
@@ -168,7 +174,8 @@ static void start_periods(struct nj_counters *counters, uint64_t t_ns)
 	}
 }
 
-static void count_contact(struct nj_counters *counters, const struct nj_window *window, const struct nj_contact *contact)
+static void count_contact(struct nj_counters *counters, const struct nj_window *window,
+			  const struct nj_contact *contact)
 {
 	uint32_t failed = contact->refused + contact->unanswered + contact->reset;
 	if (contact->role != NJ_ROLE_CLIENT)
@@ -190,8 +197,10 @@ void nj_counters_window(struct nj_counters *counters, const struct nj_window *wi
 	for (uint32_t i = 0; i < window->contacts_n; i++)
 		count_contact(counters, window, &window->contacts[i]);
 	/* Contacts beyond the cap are known by number only: each is a peer and port of its own. */
-	uint32_t rest_failed = window->features.rest_failed > UINT32_MAX ? UINT32_MAX : (uint32_t)window->features.rest_failed;
-	uint32_t rest = window->features.contacts_rest > UINT32_MAX ? UINT32_MAX : (uint32_t)window->features.contacts_rest;
+	uint32_t rest_failed =
+		window->features.rest_failed > UINT32_MAX ? UINT32_MAX : (uint32_t)window->features.rest_failed;
+	uint32_t rest =
+		window->features.contacts_rest > UINT32_MAX ? UINT32_MAX : (uint32_t)window->features.contacts_rest;
 	if (rest_failed > 0) {
 		add(counters, NJ_COUNTER_FAILED_HOSTS, window, 0, rest_failed);
 		add(counters, NJ_COUNTER_FAILED_PER_PORT, window, 0, rest_failed);

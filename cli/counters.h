@@ -1,5 +1,6 @@
-/* The simple counters other tools use, computed from the same agent windows, to stand beside our detectors: a model that does not beat them is not worth its
- * memory. Tumbling event-time periods; distinct things are counted exactly (as 64-bit hashes) up to a bound. Offline only; one thread. */
+/* The simple counters other tools use, computed from the same agent windows, to stand beside our detectors: a model
+ * that does not beat them is not worth its memory. Tumbling event-time periods; distinct things are counted exactly (as
+ * 64-bit hashes) up to a bound. Offline only; one thread. */
 #ifndef NJ_CLI_COUNTERS_H
 #define NJ_CLI_COUNTERS_H
 
@@ -19,7 +20,7 @@ enum nj_counter {
 #define NJ_COUNTER_ENUM(symbol, name, period, above, what) NJ_COUNTER_##symbol,
 	NJ_COUNTERS(NJ_COUNTER_ENUM)
 #undef NJ_COUNTER_ENUM
-	NJ_COUNTERS_N
+		NJ_COUNTERS_N
 };
 
 struct nj_counter_alarm {

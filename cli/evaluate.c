@@ -1,8 +1,10 @@
-/* `nightjar evaluate`: replays every labelled capture by itself, in this process, with the very code of replay, and holds the alerts against the labels.
+/* `nightjar evaluate`: replays every labelled capture by itself, in this process, with the very code of replay, and
+ * holds the alerts against the labels.
  *
- * An alert is about an attack when it speaks of one of the attack's addresses (as agent or as peer) and its time overlaps the attack's. A capture that
- * names no addresses counts every alert. Everything else in a capture of attacks by action is a false alert; in a capture labelled as a whole only benign ones
- * can have false alerts, since nobody vouches for the rest of an attack capture. */
+ * An alert is about an attack when it speaks of one of the attack's addresses (as agent or as peer) and its time
+ * overlaps the attack's. A capture that names no addresses counts every alert. Everything else in a capture of attacks
+ * by action is a false alert; in a capture labelled as a whole only benign ones can have false alerts, since nobody
+ * vouches for the rest of an attack capture. */
 #include "cli/evaluate.h"
 
 #include "cli/human.h"
@@ -69,9 +71,23 @@ bool nj_label_fits_detector(const char *label, const char *detector)
 	static const struct {
 		const char *label, *detector; /* words that occur in them */
 	} fits[] = {
-		{"scan", "scan"},    {"scan", "fanout"},   {"scan", "decoy"},  {"service-enum", "scan"}, {"service-enum", "fanout"}, {"fanout", "fanout"},
-		{"fanout", "scan"},  {"decoy", "decoy"},   {"decoy", "scan"},  {"exfil", "exfil"},	 {"exfil", "dns"},	     {"exfil", "icmp"},
-		{"dns-tunnel", "dns"}, {"icmp", "icmp"},   {"beacon", "beacon"}, {"c2", "beacon"},	 {"mixed", ""},
+		{"scan", "scan"},
+		{"scan", "fanout"},
+		{"scan", "decoy"},
+		{"service-enum", "scan"},
+		{"service-enum", "fanout"},
+		{"fanout", "fanout"},
+		{"fanout", "scan"},
+		{"decoy", "decoy"},
+		{"decoy", "scan"},
+		{"exfil", "exfil"},
+		{"exfil", "dns"},
+		{"exfil", "icmp"},
+		{"dns-tunnel", "dns"},
+		{"icmp", "icmp"},
+		{"beacon", "beacon"},
+		{"c2", "beacon"},
+		{"mixed", ""},
 	};
 	for (size_t i = 0; i < sizeof fits / sizeof fits[0]; i++) {
 		if (strstr(label, fits[i].label) != NULL && strstr(detector, fits[i].detector) != NULL)
@@ -124,7 +140,8 @@ static struct nj_attack_result *add_attack(struct nj_evaluation *evaluation)
 }
 
 /* The earliest alert of the best kind: paged before queued, made for it before otherwise. */
-static const struct nj_alert *best_alert(const struct nj_label_row *row, const struct gathered *gathered, enum nj_found *ret_found)
+static const struct nj_alert *best_alert(const struct nj_label_row *row, const struct gathered *gathered,
+					 enum nj_found *ret_found)
 {
 	const struct nj_alert *best = NULL;
 	int best_rank = -1;
@@ -145,10 +162,12 @@ static const struct nj_alert *best_alert(const struct nj_label_row *row, const s
 
 static bool counters_fired(const struct nj_label_row *row, const struct nj_counter_alarm *alarm)
 {
-	return overlaps(row, alarm->start_ns, alarm->time_ns) && (row->addresses_n == 0 || names(row, &alarm->agent.addr));
+	return overlaps(row, alarm->start_ns, alarm->time_ns) &&
+	       (row->addresses_n == 0 || names(row, &alarm->agent.addr));
 }
 
-static bool judge_attack(struct evaluate *evaluate, uint32_t capture, uint32_t row_index, const struct gathered *gathered)
+static bool judge_attack(struct evaluate *evaluate, uint32_t capture, uint32_t row_index,
+			 const struct gathered *gathered)
 {
 	const struct nj_label_row *row = &evaluate->labels.captures[capture].rows[row_index];
 	struct nj_attack_result *attack = add_attack(&evaluate->evaluation);
@@ -170,7 +189,8 @@ static bool judge_attack(struct evaluate *evaluate, uint32_t capture, uint32_t r
 	return true;
 }
 
-/* What an alert is to a capture's labels: about one of its attacks or something that is not judged; false; or unclear. */
+/* What an alert is to a capture's labels: about one of its attacks or something that is not judged; false; or unclear.
+ */
 static bool is_explained(const struct nj_labelled_capture *capture, const struct nj_alert *alert)
 {
 	for (uint32_t i = 0; i < capture->rows_n; i++) {
@@ -180,7 +200,8 @@ static bool is_explained(const struct nj_labelled_capture *capture, const struct
 	return false;
 }
 
-static void judge_alert(const struct nj_labelled_capture *capture, struct nj_capture_result *result, const struct nj_alert *alert)
+static void judge_alert(const struct nj_labelled_capture *capture, struct nj_capture_result *result,
+			const struct nj_alert *alert)
 {
 	nj_human agent;
 	bool whole = capture->rows_n == 1 && capture->rows[0].end_ns == UINT64_MAX;
@@ -191,12 +212,14 @@ static void judge_alert(const struct nj_labelled_capture *capture, struct nj_cap
 		return;
 	}
 	if (result->paged_false + result->queued_false == 0)
-		snprintf(result->example, sizeof result->example, "%s %s", alert->detector, nj_human_agent(&alert->agent, agent));
+		snprintf(result->example, sizeof result->example, "%s %s", alert->detector,
+			 nj_human_agent(&alert->agent, agent));
 	result->paged_false += !alert->queued;
 	result->queued_false += alert->queued;
 }
 
-static void judge_alarm(const struct nj_labelled_capture *capture, struct nj_capture_result *result, const struct nj_counter_alarm *alarm)
+static void judge_alarm(const struct nj_labelled_capture *capture, struct nj_capture_result *result,
+			const struct nj_counter_alarm *alarm)
 {
 	for (uint32_t i = 0; i < capture->rows_n; i++) {
 		if (capture->rows[i].kind != NJ_LABEL_BENIGN && counters_fired(&capture->rows[i], alarm))
@@ -230,7 +253,8 @@ static int replay_capture(struct evaluate *evaluate, uint32_t index, struct nj_m
 {
 	const struct nj_labelled_capture *capture = &evaluate->labels.captures[index];
 	struct gathered gathered = {.counters = nj_counters_new(), .window_ms = (uint32_t)evaluate->arguments->window};
-	struct nj_aggregator_listener listener = {.context = &gathered, .alert = on_alert, .window = on_window, .tick = on_tick};
+	struct nj_aggregator_listener listener = {
+		.context = &gathered, .alert = on_alert, .window = on_window, .tick = on_tick};
 	struct nj_arguments *arguments = malloc(sizeof *arguments);
 	struct nj_facts facts = {0};
 	const char *path = capture->path;
@@ -239,7 +263,12 @@ static int replay_capture(struct evaluate *evaluate, uint32_t index, struct nj_m
 		*arguments = *evaluate->arguments;
 		if (arguments->inventory == NULL)
 			arguments->inventory = capture->inventory;
-		struct nj_session_plan plan = {.arguments = arguments, .paths = &path, .paths_n = 1, .listener = &listener, .baseline = arguments->baseline, .quiet = true};
+		struct nj_session_plan plan = {.arguments = arguments,
+					       .paths = &path,
+					       .paths_n = 1,
+					       .listener = &listener,
+					       .baseline = arguments->baseline,
+					       .quiet = true};
 		error = nj_session_run(&plan, evaluate->console, message, &facts);
 		gathered.first_ns = facts.first_ns;
 	}
@@ -259,7 +288,8 @@ static bool is_wanted(const struct evaluate *evaluate, const struct nj_labelled_
 	for (uint32_t i = 0; i < capture->rows_n; i++)
 		judged = judged || capture->rows[i].kind != NJ_LABEL_NEITHER;
 	const char *only = evaluate->arguments->only;
-	return judged && (only == NULL || strstr(capture->path, only) != NULL || (capture->rows_n > 0 && strstr(capture->rows[0].label, only) != NULL));
+	return judged && (only == NULL || strstr(capture->path, only) != NULL ||
+			  (capture->rows_n > 0 && strstr(capture->rows[0].label, only) != NULL));
 }
 
 static int replay_all(struct evaluate *evaluate, struct nj_message *message)
@@ -273,7 +303,8 @@ static int replay_all(struct evaluate *evaluate, struct nj_message *message)
 			continue;
 		}
 		if (live)
-			fprintf(evaluate->console->err, "\r%u of %u  %.50s\033[K", i + 1, evaluate->labels.captures_n, capture->name);
+			fprintf(evaluate->console->err, "\r%u of %u  %.50s\033[K", i + 1, evaluate->labels.captures_n,
+				capture->name);
 		error = replay_capture(evaluate, i, message);
 		evaluate->evaluation.done++;
 	}

@@ -1,5 +1,5 @@
-/* What came out of replaying labelled captures: for every attack found, found otherwise or missed; for everything else how many false alerts; simple counters
- * beside. cli/evaluate.c fills it, cli/evaluate_tell.c prints it. */
+/* What came out of replaying labelled captures: for every attack found, found otherwise or missed; for everything else
+ * how many false alerts; simple counters beside. cli/evaluate.c fills it, cli/evaluate_tell.c prints it. */
 #ifndef NJ_CLI_EVALUATE_H
 #define NJ_CLI_EVALUATE_H
 
@@ -19,20 +19,20 @@ struct nj_attack_result {
 	uint32_t capture, row; /* of labels->captures, of its rows */
 	enum nj_found found;
 	char detector[32];
-	uint64_t delay_ns;     /* event time from the label's start (or the capture's first packet) to the alert */
-	bool queued;           /* over the budget: kept, not paged */
-	uint32_t counters;     /* bit set of enum nj_counter that fired on it */
+	uint64_t delay_ns; /* event time from the label's start (or the capture's first packet) to the alert */
+	bool queued;       /* over the budget: kept, not paged */
+	uint32_t counters; /* bit set of enum nj_counter that fired on it */
 };
 
 struct nj_capture_result {
-	bool failed;                /* could not be read at all */
+	bool failed; /* could not be read at all */
 	bool damaged;
-	bool benign;                /* no attack in it */
-	uint64_t observed_ns;       /* event time with traffic: windows that saw a frame */
+	bool benign;          /* no attack in it */
+	uint64_t observed_ns; /* event time with traffic: windows that saw a frame */
 	uint32_t paged_false, queued_false;
-	uint32_t paged_unclear;     /* in an attack capture, about agents the label does not name: not judged */
+	uint32_t paged_unclear; /* in an attack capture, about agents the label does not name: not judged */
 	uint32_t counters_false[NJ_COUNTERS_N];
-	char example[96];           /* detector and agent of the first false alert */
+	char example[96]; /* detector and agent of the first false alert */
 };
 
 struct nj_evaluation {

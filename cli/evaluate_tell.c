@@ -121,11 +121,13 @@ static void add_counter_heads(struct nj_text *text)
 	nj_text_add(text, "\n|");
 }
 
-static void add_group_table(struct nj_text *text, const struct nj_evaluation *evaluation, const struct attack_group *groups, uint32_t n)
+static void add_group_table(struct nj_text *text, const struct nj_evaluation *evaluation,
+			    const struct attack_group *groups, uint32_t n)
 {
 	nj_human median, most;
 	(void)evaluation;
-	nj_text_add(text, "## Attacks by label\n\n| label | attacks | found | otherwise | missed | over budget | median delay | longest |");
+	nj_text_add(text, "## Attacks by label\n\n| label | attacks | found | otherwise | missed | over budget | "
+			  "median delay | longest |");
 	add_counter_heads(text);
 	for (unsigned i = 0; i < 8 + NJ_COUNTERS_N; i++)
 		nj_text_add(text, i == 0 ? "---|" : "---:|");
@@ -133,33 +135,42 @@ static void add_group_table(struct nj_text *text, const struct nj_evaluation *ev
 		const struct attack_group *group = &groups[g];
 		nj_text_add(text, "\n|");
 		add_cell(text, group->label);
-		nj_text_format(text, " %u | %u | %u | %u | %u | %s | %s |", group->n, group->found[NJ_FOUND_RIGHT], group->found[NJ_FOUND_OTHERWISE],
-			       group->found[NJ_FOUND_MISSED], group->queued, group->delays_n > 0 ? nj_human_span(group->delays[group->delays_n / 2], median) : "-",
+		nj_text_format(text, " %u | %u | %u | %u | %u | %s | %s |", group->n, group->found[NJ_FOUND_RIGHT],
+			       group->found[NJ_FOUND_OTHERWISE], group->found[NJ_FOUND_MISSED], group->queued,
+			       group->delays_n > 0 ? nj_human_span(group->delays[group->delays_n / 2], median) : "-",
 			       group->delays_n > 0 ? nj_human_span(group->delays[group->delays_n - 1], most) : "-");
 		for (unsigned c = 0; c < NJ_COUNTERS_N; c++)
 			nj_text_format(text, " %u |", group->counters[c]);
 	}
-	nj_text_add(text, "\n\nFound: by a detector made for it, on an agent or peer the label names, in its time. Otherwise: by another detector. Over budget: "
-			  "found, but queued rather than paged. Delay: event time from the label's start, or the capture's first packet, to the alert. The last "
-			  "columns: how many of the attacks each simple counter fired on, computed from the same windows.\n\n");
+	nj_text_add(
+		text,
+		"\n\nFound: by a detector made for it, on an agent or peer the label names, in its time. Otherwise: by "
+		"another detector. Over budget: "
+		"found, but queued rather than paged. Delay: event time from the label's start, or the capture's first "
+		"packet, to the alert. The last "
+		"columns: how many of the attacks each simple counter fired on, computed from the same windows.\n\n");
 }
 
 static void add_quiet_table(struct nj_text *text, const struct quiet_group *groups, uint32_t n)
 {
 	nj_human span;
-	nj_text_add(text, "## Benign captures\n\n| label | captures | silent | traffic | false, paged | a day | false, queued |");
+	nj_text_add(
+		text,
+		"## Benign captures\n\n| label | captures | silent | traffic | false, paged | a day | false, queued |");
 	add_counter_heads(text);
 	for (unsigned i = 0; i < 7 + NJ_COUNTERS_N; i++)
 		nj_text_add(text, i == 0 ? "---|" : "---:|");
 	for (uint32_t g = 0; g < n; g++) {
 		nj_text_add(text, "\n|");
 		add_cell(text, groups[g].label);
-		nj_text_format(text, " %u | %u | %s | %u | %.1f | %u |", groups[g].captures, groups[g].silent, nj_human_span(groups[g].observed_ns, span),
-			       groups[g].paged, per_day(groups[g].paged, groups[g].observed_ns), groups[g].queued);
+		nj_text_format(text, " %u | %u | %s | %u | %.1f | %u |", groups[g].captures, groups[g].silent,
+			       nj_human_span(groups[g].observed_ns, span), groups[g].paged,
+			       per_day(groups[g].paged, groups[g].observed_ns), groups[g].queued);
 		for (unsigned c = 0; c < NJ_COUNTERS_N; c++)
 			nj_text_format(text, " %u |", groups[g].counters[c]);
 	}
-	nj_text_add(text, "\n\nTraffic: event time of the windows that saw a packet; captures joined from samples of different years do not count their gaps. "
+	nj_text_add(text, "\n\nTraffic: event time of the windows that saw a packet; captures joined from samples of "
+			  "different years do not count their gaps. "
 			  "Each capture is judged by itself, with the shipped prior and no history.\n\n");
 }
 
@@ -179,7 +190,8 @@ static void add_attack_table(struct nj_text *text, const struct nj_evaluation *e
 		add_cell(text, row->words);
 		nj_text_format(text, " %s%s |", found_words[attack->found], attack->queued ? ", over budget" : "");
 		add_cell(text, attack->detector);
-		nj_text_format(text, " %s |", attack->found != NJ_FOUND_MISSED ? nj_human_span(attack->delay_ns, delay) : "");
+		nj_text_format(text, " %s |",
+			       attack->found != NJ_FOUND_MISSED ? nj_human_span(attack->delay_ns, delay) : "");
 		for (unsigned c = 0; c < NJ_COUNTERS_N; c++)
 			nj_text_add(text, attack->counters >> c & 1 ? " yes |" : " |");
 	}
@@ -189,14 +201,16 @@ static void add_attack_table(struct nj_text *text, const struct nj_evaluation *e
 static void add_false_table(struct nj_text *text, const struct nj_evaluation *evaluation)
 {
 	nj_human span;
-	nj_text_add(text, "## Captures with false alerts\n\nAll others had none.\n\n| capture | traffic | paged | queued | first of them |\n|---|---:|---:|---:|---|");
+	nj_text_add(text, "## Captures with false alerts\n\nAll others had none.\n\n| capture | traffic | paged | "
+			  "queued | first of them |\n|---|---:|---:|---:|---|");
 	for (uint32_t i = 0; i < evaluation->labels->captures_n; i++) {
 		const struct nj_capture_result *result = &evaluation->captures[i];
 		if (result->paged_false + result->queued_false == 0)
 			continue;
 		nj_text_add(text, "\n|");
 		add_cell(text, evaluation->labels->captures[i].name);
-		nj_text_format(text, " %s | %u | %u |", nj_human_span(result->observed_ns, span), result->paged_false, result->queued_false);
+		nj_text_format(text, " %s | %u | %u |", nj_human_span(result->observed_ns, span), result->paged_false,
+			       result->queued_false);
 		add_cell(text, result->example);
 	}
 	nj_text_add(text, "\n\n");
@@ -211,8 +225,10 @@ char *nj_evaluation_markdown(const struct nj_evaluation *evaluation)
 	if (delays == NULL)
 		return NULL;
 	uint32_t groups_n = group_attacks(evaluation, groups, delays), quiet_n = group_quiet(evaluation, quiet);
-	nj_text_format(&text, "Budget %g false alerts a day; %u captures judged, %u not (made to break parsers, or passed over).\n\n", evaluation->budget,
-		       evaluation->done, evaluation->skipped);
+	nj_text_format(
+		&text,
+		"Budget %g false alerts a day; %u captures judged, %u not (made to break parsers, or passed over).\n\n",
+		evaluation->budget, evaluation->done, evaluation->skipped);
 	add_group_table(&text, evaluation, groups, groups_n);
 	add_quiet_table(&text, quiet, quiet_n);
 	add_attack_table(&text, evaluation);
@@ -228,12 +244,15 @@ static void print_attacks(struct nj_console *console, const struct nj_evaluation
 		const struct nj_attack_result *attack = &evaluation->attacks[i];
 		char what[256], safe[512];
 		unsigned used = 10 + 12 + 22 + 22;
-		fprintf(console->out, "%s%-10s%s", nj_ink(console, found_inks[attack->found]), found_words[attack->found], nj_ink(console, NJ_INK_PLAIN));
-		nj_console_cell(console, attack->found != NJ_FOUND_MISSED ? nj_human_span(attack->delay_ns, delay) : "", 11, true);
+		fprintf(console->out, "%s%-10s%s", nj_ink(console, found_inks[attack->found]),
+			found_words[attack->found], nj_ink(console, NJ_INK_PLAIN));
+		nj_console_cell(console, attack->found != NJ_FOUND_MISSED ? nj_human_span(attack->delay_ns, delay) : "",
+				11, true);
 		putc(' ', console->out);
 		nj_console_cell(console, attack->detector, 22, false);
 		nj_console_cell(console, row_of(evaluation, attack)->label, 22, false);
-		snprintf(what, sizeof what, "%s%s", evaluation->labels->captures[attack->capture].name, attack->queued ? " (over budget)" : "");
+		snprintf(what, sizeof what, "%s%s", evaluation->labels->captures[attack->capture].name,
+			 attack->queued ? " (over budget)" : "");
 		nj_label(what, strlen(what), safe, sizeof safe);
 		unsigned room = console->width > used + 12 ? console->width - used : 12;
 		nj_console_cell(console, safe, room < nj_utf8_length(safe) ? room : nj_utf8_length(safe), false);
@@ -244,12 +263,13 @@ static void print_attacks(struct nj_console *console, const struct nj_evaluation
 static void print_groups(struct nj_console *console, const struct attack_group *groups, uint32_t n)
 {
 	nj_human median;
-	fprintf(console->out, "\n%s%-22s attacks  found  otherwise  missed  median delay  counters%s\n", nj_ink(console, NJ_INK_DIM), "label",
-		nj_ink(console, NJ_INK_PLAIN));
+	fprintf(console->out, "\n%s%-22s attacks  found  otherwise  missed  median delay  counters%s\n",
+		nj_ink(console, NJ_INK_DIM), "label", nj_ink(console, NJ_INK_PLAIN));
 	for (uint32_t g = 0; g < n; g++) {
 		const struct attack_group *group = &groups[g];
-		fprintf(console->out, "%-22s %7u  %5u  %9u  %6u  %12s ", group->label, group->n, group->found[NJ_FOUND_RIGHT], group->found[NJ_FOUND_OTHERWISE],
-			group->found[NJ_FOUND_MISSED], group->delays_n > 0 ? nj_human_span(group->delays[group->delays_n / 2], median) : "-");
+		fprintf(console->out, "%-22s %7u  %5u  %9u  %6u  %12s ", group->label, group->n,
+			group->found[NJ_FOUND_RIGHT], group->found[NJ_FOUND_OTHERWISE], group->found[NJ_FOUND_MISSED],
+			group->delays_n > 0 ? nj_human_span(group->delays[group->delays_n / 2], median) : "-");
 		for (unsigned c = 0; c < NJ_COUNTERS_N; c++)
 			fprintf(console->out, " %u", group->counters[c]);
 		putc('\n', console->out);
@@ -259,11 +279,12 @@ static void print_groups(struct nj_console *console, const struct attack_group *
 static void print_quiet(struct nj_console *console, const struct quiet_group *groups, uint32_t n)
 {
 	nj_human span;
-	fprintf(console->out, "\n%s%-22s captures  silent  traffic       false  a day  queued  counters%s\n", nj_ink(console, NJ_INK_DIM), "benign",
-		nj_ink(console, NJ_INK_PLAIN));
+	fprintf(console->out, "\n%s%-22s captures  silent  traffic       false  a day  queued  counters%s\n",
+		nj_ink(console, NJ_INK_DIM), "benign", nj_ink(console, NJ_INK_PLAIN));
 	for (uint32_t g = 0; g < n; g++) {
-		fprintf(console->out, "%-22s %8u  %6u  %-12s %6u  %5.1f  %6u ", groups[g].label, groups[g].captures, groups[g].silent,
-			nj_human_span(groups[g].observed_ns, span), groups[g].paged, per_day(groups[g].paged, groups[g].observed_ns), groups[g].queued);
+		fprintf(console->out, "%-22s %8u  %6u  %-12s %6u  %5.1f  %6u ", groups[g].label, groups[g].captures,
+			groups[g].silent, nj_human_span(groups[g].observed_ns, span), groups[g].paged,
+			per_day(groups[g].paged, groups[g].observed_ns), groups[g].queued);
 		for (unsigned c = 0; c < NJ_COUNTERS_N; c++)
 			fprintf(console->out, " %u", groups[g].counters[c]);
 		putc('\n', console->out);
@@ -287,6 +308,7 @@ void nj_evaluation_print(struct nj_console *console, const struct nj_evaluation 
 		fprintf(console->out, "%s %s", c > 0 ? ";" : "", nj_counter_words((enum nj_counter)c));
 	for (uint32_t i = 0; i < evaluation->labels->captures_n; i++)
 		damaged += evaluation->captures[i].damaged;
-	fprintf(console->out, "\n%u captures judged, %u of them damaged; %u not judged\n", evaluation->done, damaged, evaluation->skipped);
+	fprintf(console->out, "\n%u captures judged, %u of them damaged; %u not judged\n", evaluation->done, damaged,
+		evaluation->skipped);
 	free(delays);
 }

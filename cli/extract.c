@@ -1,4 +1,5 @@
-/* See extract.h. Memory: a writer an alert. Cost: decoding again, and per packet a comparison of time and two addresses with each alert. */
+/* See extract.h. Memory: a writer an alert. Cost: decoding again, and per packet a comparison of time and two addresses
+ * with each alert. */
 #include "cli/extract.h"
 
 #include "cli/human.h"
@@ -28,7 +29,8 @@ static bool one_address(const struct nj_alert *alert)
 /* An alert about a sweep lists examples only: it is about more ends than it lists. */
 static bool is_sweep(const struct nj_alert *alert)
 {
-	return alert->peers_n >= SWEEP_PEERS_LEAST && (strstr(alert->detector, "scan") != NULL || strstr(alert->detector, "fanout") != NULL);
+	return alert->peers_n >= SWEEP_PEERS_LEAST &&
+	       (strstr(alert->detector, "scan") != NULL || strstr(alert->detector, "fanout") != NULL);
 }
 
 static bool has_ports(uint8_t protocol)
@@ -36,13 +38,15 @@ static bool has_ports(uint8_t protocol)
 	return protocol == NJ_PROTOCOL_TCP || protocol == NJ_PROTOCOL_UDP || protocol == NJ_PROTOCOL_SCTP;
 }
 
-static bool matches_peer(const struct nj_alert_peer *peer, const struct nj_packet *packet, const struct nj_addr *other, bool any_address, bool any_port)
+static bool matches_peer(const struct nj_alert_peer *peer, const struct nj_packet *packet, const struct nj_addr *other,
+			 bool any_address, bool any_port)
 {
 	if (!any_address && !nj_addr_equal(&peer->addr, other))
 		return false;
 	if (packet->protocol != peer->protocol)
 		return false;
-	return any_port || !has_ports(peer->protocol) || packet->src_port == peer->port || packet->dst_port == peer->port;
+	return any_port || !has_ports(peer->protocol) || packet->src_port == peer->port ||
+	       packet->dst_port == peer->port;
 }
 
 bool nj_extract_matches(const struct nj_alert *alert, const struct nj_packet *packet, bool fragment)
@@ -69,10 +73,12 @@ static void file_name(const struct nj_extract_plan *plan, uint32_t index, char *
 	nj_human_agent(&alert->agent, agent);
 	for (char *c = agent; *c != '\0'; c++)
 		*c = (char)(*c == ':' || *c == '/' ? '-' : *c);
-	snprintf(path, size, "%s/%02u-%s-%s-%s.pcapng", plan->folder, index + 1, nj_severity_text(alert->severity), alert->detector, agent);
+	snprintf(path, size, "%s/%02u-%s-%s-%s.pcapng", plan->folder, index + 1, nj_severity_text(alert->severity),
+		 alert->detector, agent);
 }
 
-static int open_writers(const struct nj_extract_plan *plan, struct nj_capture_writer **writers, uint32_t n, struct nj_message *message)
+static int open_writers(const struct nj_extract_plan *plan, struct nj_capture_writer **writers, uint32_t n,
+			struct nj_message *message)
 {
 	char path[4096];
 	if (mkdir(plan->folder, 0777) != 0 && errno != EEXIST)
@@ -86,7 +92,8 @@ static int open_writers(const struct nj_extract_plan *plan, struct nj_capture_wr
 	return NJ_OK;
 }
 
-static int close_writers(struct nj_capture_writer **writers, uint32_t n, const struct nj_extract_plan *plan, struct nj_message *message)
+static int close_writers(struct nj_capture_writer **writers, uint32_t n, const struct nj_extract_plan *plan,
+			 struct nj_message *message)
 {
 	char path[4096];
 	int first = NJ_OK;
@@ -102,7 +109,8 @@ static int close_writers(struct nj_capture_writer **writers, uint32_t n, const s
 	return first;
 }
 
-static int put_frame(const struct nj_extract_plan *plan, struct nj_capture_writer **writers, uint32_t n, const struct nj_frame *frame, uint64_t *packets)
+static int put_frame(const struct nj_extract_plan *plan, struct nj_capture_writer **writers, uint32_t n,
+		     const struct nj_frame *frame, uint64_t *packets)
 {
 	struct nj_packet packet;
 	enum nj_drop drop = nj_decode(frame, &packet);
@@ -119,7 +127,8 @@ static int put_frame(const struct nj_extract_plan *plan, struct nj_capture_write
 	return NJ_OK;
 }
 
-static int copy_frames(const struct nj_extract_plan *plan, struct nj_capture_writer **writers, uint32_t n, struct nj_message *message, uint64_t *packets)
+static int copy_frames(const struct nj_extract_plan *plan, struct nj_capture_writer **writers, uint32_t n,
+		       struct nj_message *message, uint64_t *packets)
 {
 	struct nj_capture_inputs inputs = {.paths = plan->paths, .paths_n = plan->paths_n, .filter = plan->filter};
 	struct nj_capture *capture = NULL;
@@ -130,13 +139,16 @@ static int copy_frames(const struct nj_extract_plan *plan, struct nj_capture_wri
 	nj_capture_close(&capture);
 	if (error == NJ_OK && more < 0)
 		error = more;
-	return error == NJ_OK || message->text[0] != '\0' ? error : nj_fail(message, error, "%s: %s", plan->folder, nj_error_text(error));
+	return error == NJ_OK || message->text[0] != '\0'
+		       ? error
+		       : nj_fail(message, error, "%s: %s", plan->folder, nj_error_text(error));
 }
 
 int nj_extract_run(const struct nj_extract_plan *plan, struct nj_message *message, uint64_t *ret_packets)
 {
 	struct nj_capture_writer *writers[NJ_EXTRACT_ALERTS_MAX] = {NULL};
-	uint32_t n = plan->findings->alerts_n < NJ_EXTRACT_ALERTS_MAX ? plan->findings->alerts_n : NJ_EXTRACT_ALERTS_MAX;
+	uint32_t n =
+		plan->findings->alerts_n < NJ_EXTRACT_ALERTS_MAX ? plan->findings->alerts_n : NJ_EXTRACT_ALERTS_MAX;
 	uint64_t packets = 0;
 	int error = open_writers(plan, writers, n, message);
 	if (error == NJ_OK)

@@ -18,11 +18,13 @@ struct nj_extract_plan {
 	const struct nj_findings *findings;
 };
 
-/* Files are named NN-severity-detector-agent.pcapng in the order of the sorted alerts; *ret_packets*: how many were written in all. */
+/* Files are named NN-severity-detector-agent.pcapng in the order of the sorted alerts; *ret_packets*: how many were
+ * written in all. */
 NJ_MUST_CHECK int nj_extract_run(const struct nj_extract_plan *plan, struct nj_message *message, uint64_t *ret_packets);
 
-/* Whether a packet belongs to the evidence of an alert: between its agent and a listed peer, on the listed port, in its time. What an alert about a sweep lists
- * are examples: any peer on one of the listed ports counts, or, if all are one address, any port of it. Pure. */
+/* Whether a packet belongs to the evidence of an alert: between its agent and a listed peer, on the listed port, in its
+ * time. What an alert about a sweep lists are examples: any peer on one of the listed ports counts, or, if all are one
+ * address, any port of it. Pure. */
 bool nj_extract_matches(const struct nj_alert *alert, const struct nj_packet *packet, bool fragment);
 
 #endif

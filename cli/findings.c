@@ -1,5 +1,6 @@
-/* See findings.h. Bins: bin 0 starts with the first tick or window; when something falls beyond the last bin, pairs of bins join and the width doubles, for
- * the traffic and for every agent's points alike, so that all plots share one axis. Amortised cost is constant, since each doubling halves what is there. */
+/* See findings.h. Bins: bin 0 starts with the first tick or window; when something falls beyond the last bin, pairs of
+ * bins join and the width doubles, for the traffic and for every agent's points alike, so that all plots share one
+ * axis. Amortised cost is constant, since each doubling halves what is there. */
 #include "cli/findings.h"
 
 #include <assert.h>
@@ -14,8 +15,8 @@ static const struct course_row {
 	const char *name, *unit, *words;
 	bool most;
 } courses[] = {
-#define JOIN_ADD  false
-#define JOIN_MOST true
+#define JOIN_ADD                            false
+#define JOIN_MOST                           true
 #define COURSE_ROW(name, unit, join, words) {#name, unit, words, JOIN_##join},
 	NJ_COURSES(COURSE_ROW)
 #undef COURSE_ROW
@@ -31,7 +32,8 @@ const char *nj_course_unit(enum nj_course course)
 	return courses[course].unit;
 }
 
-/* Words inside feature names, most telling first, and the course that shows them. Detectors may add features freely: one that matches nothing has no plot. */
+/* Words inside feature names, most telling first, and the course that shows them. Detectors may add features freely:
+ * one that matches nothing has no plot. */
 bool nj_course_of_feature(const char *feature, enum nj_course *ret_course)
 {
 	static const struct {
@@ -189,7 +191,8 @@ void nj_findings_tick(void *context, uint64_t start_ns, const struct nj_sensor_a
 	struct nj_bin *bin = &findings->bins[bin_of(findings, start_ns, (uint64_t)NJ_WINDOW_WIDTH_MS * 1000000)];
 	bin->frames += account->frames_seen;
 	bin->bytes += account->bytes_seen;
-	bin->dropped += account->frames_seen - account->frames_decoded + account->kernel_drops + account->interface_drops;
+	bin->dropped +=
+		account->frames_seen - account->frames_decoded + account->kernel_drops + account->interface_drops;
 }
 
 static uint32_t agent_hash(const struct nj_agent_id *id)
@@ -227,7 +230,8 @@ static void release_chain(struct nj_findings *findings, const struct nj_finding_
 	}
 }
 
-/* The table is full: the quieter half goes. Agents with alerts are looked up by their alerts, so they stay whatever their bytes. */
+/* The table is full: the quieter half goes. Agents with alerts are looked up by their alerts, so they stay whatever
+ * their bytes. */
 static void drop_quiet_half(struct nj_findings *findings)
 {
 	struct nj_finding_agent *kept = malloc(findings->agents_n * sizeof *kept);
@@ -269,7 +273,8 @@ static uint32_t take_point(struct nj_findings *findings)
 	}
 	if (findings->points_n == findings->points_capacity) {
 		uint32_t capacity = findings->points_capacity != 0 ? findings->points_capacity * 2 : 1024;
-		struct nj_point *points = capacity <= NJ_FINDING_POINTS_MAX ? realloc(findings->points, capacity * sizeof *points) : NULL;
+		struct nj_point *points =
+			capacity <= NJ_FINDING_POINTS_MAX ? realloc(findings->points, capacity * sizeof *points) : NULL;
 		if (points == NULL)
 			return 0;
 		findings->points = points;
@@ -295,7 +300,8 @@ static void window_values(const struct nj_window *window, float *value)
 	value[NJ_COURSE_requests] = (float)f->requests;
 }
 
-static void add_point(struct nj_findings *findings, struct nj_finding_agent *agent, uint32_t bin, const struct nj_window *window)
+static void add_point(struct nj_findings *findings, struct nj_finding_agent *agent, uint32_t bin,
+		      const struct nj_window *window)
 {
 	float value[NJ_COURSES_N];
 	window_values(window, value);
@@ -340,7 +346,8 @@ static void count_apps(struct nj_findings *findings, const struct nj_window *win
 	for (uint32_t i = 0; i < window->contacts_n; i++) {
 		const struct nj_contact *contact = &window->contacts[i];
 		if (contact->role == NJ_ROLE_CLIENT)
-			count_app(findings, contact->app[0] != '\0' ? contact->app : "Unknown", contact->bytes_out + contact->bytes_in, contact->opened);
+			count_app(findings, contact->app[0] != '\0' ? contact->app : "Unknown",
+				  contact->bytes_out + contact->bytes_in, contact->opened);
 	}
 }
 
@@ -447,7 +454,8 @@ void nj_findings_sort_apps(struct nj_findings *findings)
 	qsort(findings->apps, findings->apps_n, sizeof findings->apps[0], app_by_bytes);
 }
 
-void nj_findings_course(const struct nj_findings *findings, const struct nj_finding_agent *agent, enum nj_course course, double *ret_values)
+void nj_findings_course(const struct nj_findings *findings, const struct nj_finding_agent *agent, enum nj_course course,
+			double *ret_values)
 {
 	memset(ret_values, 0, NJ_BINS_MAX * sizeof *ret_values);
 	for (uint32_t at = agent->point_first; at != 0; at = findings->points[at - 1].next) {

@@ -1,8 +1,10 @@
-/* What a run found, gathered for people: the alerts, the traffic over time, the agents with their totals and their course over time, the protocols. Fed by the
- * aggregator's listener (one thread), then read by summary and report. Everything is bounded: time is cut into at most NJ_BINS_MAX bins whose width doubles as
- * the span grows; when the table of agents is full, the quieter half goes and is counted; alerts beyond the cap are counted.
+/* What a run found, gathered for people: the alerts, the traffic over time, the agents with their totals and their
+ * course over time, the protocols. Fed by the aggregator's listener (one thread), then read by summary and report.
+ * Everything is bounded: time is cut into at most NJ_BINS_MAX bins whose width doubles as the span grows; when the
+ * table of agents is full, the quieter half goes and is counted; alerts beyond the cap are counted.
  *
- * Memory: 0.1 MB + alerts (2.5 kB each) + agents (at most 65,536 of 150 B) + points (at most 262,144 of 64 B): 30 MB at the very most. */
+ * Memory: 0.1 MB + alerts (2.5 kB each) + agents (at most 65,536 of 150 B) + points (at most 262,144 of 64 B): 30 MB at
+ * the very most. */
 #ifndef NJ_CLI_FINDINGS_H
 #define NJ_CLI_FINDINGS_H
 
@@ -14,11 +16,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define NJ_BINS_MAX            720
-#define NJ_FINDING_AGENTS_MAX  65536
-#define NJ_FINDING_ALERTS_MAX  10000
-#define NJ_FINDING_POINTS_MAX  262144
-#define NJ_FINDING_APPS_MAX    256
+#define NJ_BINS_MAX           720
+#define NJ_FINDING_AGENTS_MAX 65536
+#define NJ_FINDING_ALERTS_MAX 10000
+#define NJ_FINDING_POINTS_MAX 262144
+#define NJ_FINDING_APPS_MAX   256
 
 /* The courses kept per agent and bin: X(name, unit, how two windows of a bin join ADD|MOST, words for the plot). */
 #define NJ_COURSES(X)                                                                                                  \
@@ -28,7 +30,7 @@
 	X(bytes_in_internal, "B", ADD, "received inside")                                                              \
 	X(flows_opened, "flows", ADD, "flows opened")                                                                  \
 	X(flows_failed, "flows", ADD, "flows refused or unanswered")                                                   \
-	X(contacts, "contacts", MOST, "contacts (peer, port) in a window")                                              \
+	X(contacts, "contacts", MOST, "contacts (peer, port) in a window")                                             \
 	X(dns_queries, "queries", ADD, "DNS questions")                                                                \
 	X(dns_name_bytes, "B", ADD, "bytes in the names asked for")                                                    \
 	X(icmp_payload_bytes_out, "B", ADD, "payload of ICMP echo sent")                                               \
@@ -39,7 +41,7 @@ enum nj_course {
 #define NJ_COURSE_ENUM(name, unit, join, words) NJ_COURSE_##name,
 	NJ_COURSES(NJ_COURSE_ENUM)
 #undef NJ_COURSE_ENUM
-	NJ_COURSES_N
+		NJ_COURSES_N
 };
 
 struct nj_bin {
@@ -59,7 +61,7 @@ struct nj_finding_agent {
 	uint64_t first_ns, last_ns;
 	uint64_t bytes_out, bytes_in;
 	uint64_t flows_opened, flows_failed, flows_accepted;
-	uint64_t contacts_most; /* in one window */
+	uint64_t contacts_most;           /* in one window */
 	uint32_t point_first, point_last; /* index + 1; 0: none */
 };
 
@@ -71,7 +73,7 @@ struct nj_finding_app {
 struct nj_findings {
 	struct nj_alert *alerts; /* by severity, p and time once sorted */
 	uint32_t alerts_n, alerts_capacity;
-	uint64_t alerts_lost;       /* beyond the cap */
+	uint64_t alerts_lost; /* beyond the cap */
 	uint64_t by_severity[NJ_SEVERITY_CRITICAL + 1];
 	uint64_t queued;
 
@@ -82,7 +84,7 @@ struct nj_findings {
 	struct nj_finding_agent *agents; /* open addressing, NJ_FINDING_AGENTS_MAX * 2 slots */
 	uint32_t agents_n;
 	uint64_t agents_dropped;
-	bool courses;               /* keep points (a report is wanted) */
+	bool courses; /* keep points (a report is wanted) */
 	struct nj_point *points;
 	uint32_t points_n, points_capacity, points_free;
 	uint64_t points_lost;
@@ -90,7 +92,7 @@ struct nj_findings {
 	struct nj_finding_app apps[NJ_FINDING_APPS_MAX];
 	uint32_t apps_n;
 	uint64_t windows;
-	bool failed;                /* memory ran out: what is here is incomplete */
+	bool failed; /* memory ran out: what is here is incomplete */
 };
 
 /* *courses*: also keep each agent's course over time. NJ_ERR_MEMORY. */
@@ -111,12 +113,14 @@ bool nj_findings_reach(const struct nj_findings *findings, enum nj_severity seve
 /* The agent's entry, or NULL. *returns borrowed until* the next window. */
 const struct nj_finding_agent *nj_findings_agent(const struct nj_findings *findings, const struct nj_agent_id *id);
 /* Up to *n* agents by bytes, then by address. Gives how many. */
-uint32_t nj_findings_talkers(const struct nj_findings *findings, const struct nj_finding_agent **ret_agents, uint32_t n);
+uint32_t nj_findings_talkers(const struct nj_findings *findings, const struct nj_finding_agent **ret_agents,
+			     uint32_t n);
 /* The applications by bytes, in place. */
 void nj_findings_sort_apps(struct nj_findings *findings);
 
 /* A course of an agent as one value a bin, 0 where it was silent: *ret_values* holds NJ_BINS_MAX. */
-void nj_findings_course(const struct nj_findings *findings, const struct nj_finding_agent *agent, enum nj_course course, double *ret_values);
+void nj_findings_course(const struct nj_findings *findings, const struct nj_finding_agent *agent, enum nj_course course,
+			double *ret_values);
 
 /* Which course shows what a feature of an alert speaks of; false when none does. */
 bool nj_course_of_feature(const char *feature, enum nj_course *ret_course);

@@ -1,6 +1,6 @@
-/* `nightjar flows`: one JSON object a flow, in the order of first packet, then Community ID, whatever order flows ended in and however many workers there were.
- * A flow is known when it ends, so the order needs them all: the lines wait in a temporary file, 88 bytes of each (where it lies and what it is sorted
- * by) in memory. */
+/* `nightjar flows`: one JSON object a flow, in the order of first packet, then Community ID, whatever order flows ended
+ * in and however many workers there were. A flow is known when it ends, so the order needs them all: the lines wait in
+ * a temporary file, 88 bytes of each (where it lies and what it is sorted by) in memory. */
 #include "cli/verbs.h"
 
 #include "aggregator/alert.h"
@@ -51,9 +51,11 @@ static void add_number(struct nj_json_out *out, const char *key, uint64_t value)
 
 static void write_ends(struct nj_json_out *out, const struct nj_flow_record *flow)
 {
-	char client[NJ_ADDR_TEXT_MAX], server[NJ_ADDR_TEXT_MAX], segment[NJ_SEGMENT_TEXT_MAX], protocol[NJ_PROTOCOL_TEXT_MAX];
+	char client[NJ_ADDR_TEXT_MAX], server[NJ_ADDR_TEXT_MAX], segment[NJ_SEGMENT_TEXT_MAX],
+		protocol[NJ_PROTOCOL_TEXT_MAX];
 	bool icmp = flow->protocol == NJ_PROTOCOL_ICMP || flow->protocol == NJ_PROTOCOL_ICMPV6;
-	bool ports = flow->protocol == NJ_PROTOCOL_TCP || flow->protocol == NJ_PROTOCOL_UDP || flow->protocol == NJ_PROTOCOL_SCTP;
+	bool ports = flow->protocol == NJ_PROTOCOL_TCP || flow->protocol == NJ_PROTOCOL_UDP ||
+		     flow->protocol == NJ_PROTOCOL_SCTP;
 	add_text(out, "segment", nj_segment_text(flow->segment, segment));
 	nj_json_out_text(out, "protocol", nj_protocol_text(flow->protocol, protocol));
 	nj_json_out_text(out, "client", nj_addr_text(&flow->client, client));
@@ -94,7 +96,8 @@ static void write_names(struct nj_json_out *out, const struct nj_flow_record *fl
 	add_text(out, "dns_name", flow->dns_name);
 	add_number(out, "dns_type", flow->dns_type);
 	if (flow->ndpi_risks != 0) {
-		snprintf(risks, sizeof risks, "0x%jx", (uintmax_t)flow->ndpi_risks); /* 64 bits: more than a JSON number holds exactly */
+		snprintf(risks, sizeof risks, "0x%jx",
+			 (uintmax_t)flow->ndpi_risks); /* 64 bits: more than a JSON number holds exactly */
 		nj_json_out_text(out, "ndpi_risks", risks);
 	}
 }
@@ -137,9 +140,13 @@ static void on_flow(void *context, const struct nj_flow_record *flow)
 	if (flows->error_number != 0 || !has_room(flows))
 		return;
 	struct entry *entry = &flows->entries[flows->entries_n];
-	*entry = (struct entry){.first_ns = flow->first_ns, .last_ns = flow->last_ns, .bytes = flow->wire_bytes_out + flow->wire_bytes_in, .segment = flow->segment};
+	*entry = (struct entry){.first_ns = flow->first_ns,
+				.last_ns = flow->last_ns,
+				.bytes = flow->wire_bytes_out + flow->wire_bytes_in,
+				.segment = flow->segment};
 	if (flow->protocol != NJ_PROTOCOL_ARP)
-		nj_community_id(0, flow->protocol, &flow->client, &flow->server, flow->client_port, flow->server_port, entry->id);
+		nj_community_id(0, flow->protocol, &flow->client, &flow->server, flow->client_port, flow->server_port,
+				entry->id);
 	nj_json_out_reset(&flows->out);
 	write_flow(&flows->out, flow, entry->id);
 	if (!nj_json_out_ok(&flows->out)) {
@@ -184,7 +191,8 @@ static int copy_line(struct flows *flows, const struct entry *entry, FILE *out)
 static int print_flows(struct flows *flows, struct nj_console *console, struct nj_message *message)
 {
 	if (flows->error_number != 0 || fflush(flows->lines) != 0)
-		return nj_fail(message, NJ_ERR_IO, "temporary file: %s", strerror(flows->error_number != 0 ? flows->error_number : errno));
+		return nj_fail(message, NJ_ERR_IO, "temporary file: %s",
+			       strerror(flows->error_number != 0 ? flows->error_number : errno));
 	if (flows->entries_n > 0)
 		qsort(flows->entries, flows->entries_n, sizeof *flows->entries, by_time);
 	for (size_t i = 0; i < flows->entries_n; i++) {
@@ -196,13 +204,15 @@ static int print_flows(struct flows *flows, struct nj_console *console, struct n
 	return nj_console_flush(console, message);
 }
 
-static int on_tick(void *context, uint64_t start_ns, uint32_t width_ms, const struct nj_sensor_account *account, bool finish)
+static int on_tick(void *context, uint64_t start_ns, uint32_t width_ms, const struct nj_sensor_account *account,
+		   bool finish)
 {
 	(void)context, (void)start_ns, (void)width_ms, (void)account, (void)finish;
 	return NJ_OK;
 }
 
-static int read_flows(struct flows *flows, const struct nj_arguments *arguments, struct nj_console *console, struct nj_message *message, uint32_t *ret_damaged)
+static int read_flows(struct flows *flows, const struct nj_arguments *arguments, struct nj_console *console,
+		      struct nj_message *message, uint32_t *ret_damaged)
 {
 	struct nj_reading reading;
 	struct nj_reading_plan plan = {.arguments = arguments,

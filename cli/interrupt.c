@@ -1,4 +1,5 @@
-/* See interrupt.h. SA_RESETHAND gives the second signal its default meaning; SA_RESTART is left out, so that a blocking read of standard input ends. */
+/* See interrupt.h. SA_RESETHAND gives the second signal its default meaning; SA_RESTART is left out, so that a blocking
+ * read of standard input ends. */
 #include "cli/interrupt.h"
 
 #include <signal.h>

@@ -130,7 +130,8 @@ static void copy_words(char *to, size_t size, const char *from)
 
 static enum nj_label_kind kind_of(const char *label, const char *technique)
 {
-	if (strncmp(label, "benign", 6) == 0 || strcmp(label, "protocol-sample") == 0 || strstr(technique, "negative for") != NULL)
+	if (strncmp(label, "benign", 6) == 0 || strcmp(label, "protocol-sample") == 0 ||
+	    strstr(technique, "negative for") != NULL)
 		return NJ_LABEL_BENIGN;
 	if (strcmp(label, "malformed") == 0 || strstr(label, "-relay") != NULL)
 		return NJ_LABEL_NEITHER;
@@ -172,7 +173,8 @@ static struct nj_label_row *add_row(struct nj_labelled_capture *capture)
 
 static const char *const capture_columns[] = {"capture", "label", "technique", "attacker", "victim"};
 
-static int read_capture_rows(struct csv *csv, const int *index, const char *dir, const char *path, struct nj_message *message, struct nj_labels *labels)
+static int read_capture_rows(struct csv *csv, const int *index, const char *dir, const char *path,
+			     struct nj_message *message, struct nj_labels *labels)
 {
 	while (next_row(csv)) {
 		const char *name = value_of(csv, index[0]);
@@ -186,7 +188,9 @@ static int read_capture_rows(struct csv *csv, const int *index, const char *dir,
 		copy_words(row->words, sizeof row->words, value_of(csv, index[2]));
 		row->kind = kind_of(row->label, row->words);
 		row->agents_n = nj_label_addresses(value_of(csv, index[3]), row->address, NJ_LABEL_ADDRESSES_MAX);
-		row->addresses_n = row->agents_n + nj_label_addresses(value_of(csv, index[4]), row->address + row->agents_n, NJ_LABEL_ADDRESSES_MAX - row->agents_n);
+		row->addresses_n =
+			row->agents_n + nj_label_addresses(value_of(csv, index[4]), row->address + row->agents_n,
+							   NJ_LABEL_ADDRESSES_MAX - row->agents_n);
 		row->end_ns = UINT64_MAX;
 	}
 	return NJ_OK;
@@ -204,27 +208,32 @@ static bool seconds_to_ns(const char *text, uint64_t *ret_ns)
 	return true;
 }
 
-static int read_action_rows(struct csv *csv, const int *index, const char *path, struct nj_message *message, struct nj_labelled_capture *capture)
+static int read_action_rows(struct csv *csv, const int *index, const char *path, struct nj_message *message,
+			    struct nj_labelled_capture *capture)
 {
 	while (next_row(csv)) {
 		struct nj_label_row *row = add_row(capture);
 		if (row == NULL)
 			return nj_fail(message, NJ_ERR_MEMORY, "%s: out of memory", path);
-		if (!seconds_to_ns(value_of(csv, index[0]), &row->start_ns) || !seconds_to_ns(value_of(csv, index[1]), &row->end_ns))
-			return nj_fail(message, NJ_ERR_FORMAT, "%s:%u: start and end must be seconds since the epoch", path, csv->line);
+		if (!seconds_to_ns(value_of(csv, index[0]), &row->start_ns) ||
+		    !seconds_to_ns(value_of(csv, index[1]), &row->end_ns))
+			return nj_fail(message, NJ_ERR_FORMAT, "%s:%u: start and end must be seconds since the epoch",
+				       path, csv->line);
 		copy_words(row->technique, sizeof row->technique, value_of(csv, index[3]));
 		copy_words(row->label, sizeof row->label, value_of(csv, index[4]));
 		copy_words(row->words, sizeof row->words, value_of(csv, index[6]));
 		row->kind = kind_of(row->label, row->words);
 		row->agents_n = nj_label_addresses(value_of(csv, index[2]), row->address, NJ_LABEL_ADDRESSES_MAX);
-		row->addresses_n = row->agents_n + nj_label_addresses(value_of(csv, index[5]), row->address + row->agents_n, NJ_LABEL_ADDRESSES_MAX - row->agents_n);
+		row->addresses_n =
+			row->agents_n + nj_label_addresses(value_of(csv, index[5]), row->address + row->agents_n,
+							   NJ_LABEL_ADDRESSES_MAX - row->agents_n);
 	}
 	return NJ_OK;
 }
 
 /* The capture beside labels of actions: STEM.pcap, STEM.pcapng, either with .gz or .zst. */
-static int add_capture_beside(struct nj_labels *labels, const char *dir, const char *stem, const char *name, struct nj_message *message,
-			      struct nj_labelled_capture **ret_capture)
+static int add_capture_beside(struct nj_labels *labels, const char *dir, const char *stem, const char *name,
+			      struct nj_message *message, struct nj_labelled_capture **ret_capture)
 {
 	static const char *const endings[] = {"pcap", "pcap.zst", "pcap.gz", "pcapng", "pcapng.zst", "pcapng.gz"};
 	char path[4096], file[512];
@@ -248,7 +257,8 @@ static int add_capture_beside(struct nj_labels *labels, const char *dir, const c
 	return nj_fail(message, NJ_ERR_NOT_FOUND, "%s: labels, but no %s.pcap or the like beside them", dir, stem);
 }
 
-static int read_rows(char *text, const char *dir, const char *stem, const char *name, const char *path, struct nj_message *message, struct nj_labels *labels)
+static int read_rows(char *text, const char *dir, const char *stem, const char *name, const char *path,
+		     struct nj_message *message, struct nj_labels *labels)
 {
 	struct csv csv = {.at = text};
 	int index[FIELDS_MAX];
@@ -258,13 +268,16 @@ static int read_rows(char *text, const char *dir, const char *stem, const char *
 	if (find_columns(&csv, capture_columns, sizeof capture_columns / sizeof capture_columns[0], index))
 		return read_capture_rows(&csv, index, dir, path, message, labels);
 	if (!find_columns(&csv, action_columns, sizeof action_columns / sizeof action_columns[0], index))
-		return nj_fail(message, NJ_ERR_FORMAT, "%s:1: the header is neither capture,label,technique,attacker,victim nor start,end,agent,technique,label,peer,words",
+		return nj_fail(message, NJ_ERR_FORMAT,
+			       "%s:1: the header is neither capture,label,technique,attacker,victim nor "
+			       "start,end,agent,technique,label,peer,words",
 			       path);
 	int error = add_capture_beside(labels, dir, stem, name, message, &capture);
 	return error != NJ_OK ? error : read_action_rows(&csv, index, path, message, capture);
 }
 
-static int read_file(const char *dir, const char *stem, const char *name, const char *path, struct nj_message *message, struct nj_labels *labels)
+static int read_file(const char *dir, const char *stem, const char *name, const char *path, struct nj_message *message,
+		     struct nj_labels *labels)
 {
 	char *text;
 	size_t size;
@@ -312,7 +325,8 @@ static int read_subfolders(const char *dir, struct nj_message *message, struct n
 	}
 	free(entries);
 	if (error == NJ_OK && labels->captures_n == 0)
-		return nj_fail(message, NJ_ERR_NOT_FOUND, "%s: no labels.csv in it or in its folders, and no NAME.labels.csv", dir);
+		return nj_fail(message, NJ_ERR_NOT_FOUND,
+			       "%s: no labels.csv in it or in its folders, and no NAME.labels.csv", dir);
 	return error;
 }
 

@@ -1,4 +1,5 @@
-/* The nightjar command: reads the command line, hands it to its verb, gives back the exit code. The only file of cli/ that reads a clock. */
+/* The nightjar command: reads the command line, hands it to its verb, gives back the exit code. The only file of cli/
+ * that reads a clock. */
 #include "cli/args.h"
 #include "cli/console.h"
 #include "cli/interrupt.h"
@@ -26,7 +27,8 @@ static enum nj_exit print_text(const struct nj_arguments *arguments, struct nj_c
 	fputs(text, console->out);
 	free(text);
 	int error = nj_console_flush(console, &message);
-	return error == NJ_OK || error == NJ_ERR_AGAIN ? NJ_EXIT_DONE : nj_verb_fail(arguments, console, error, &message);
+	return error == NJ_OK || error == NJ_ERR_AGAIN ? NJ_EXIT_DONE
+						       : nj_verb_fail(arguments, console, error, &message);
 }
 
 static enum nj_exit run_help(const struct nj_arguments *arguments, struct nj_console *console)
@@ -34,7 +36,8 @@ static enum nj_exit run_help(const struct nj_arguments *arguments, struct nj_con
 	struct nj_message message = {""};
 	enum nj_verb verb = NJ_VERBS_N;
 	if (arguments->operands_n > 0 && !nj_verb_parse(arguments->operands[0], &verb)) {
-		nj_fail(&message, NJ_ERR_USAGE, "'%.80s' is no verb; 'nightjar help' lists them", arguments->operands[0]);
+		nj_fail(&message, NJ_ERR_USAGE, "'%.80s' is no verb; 'nightjar help' lists them",
+			arguments->operands[0]);
 		return nj_verb_fail(arguments, console, NJ_ERR_USAGE, &message);
 	}
 	return print_text(arguments, console, nj_verb_help(verb, console->width));
@@ -43,14 +46,17 @@ static enum nj_exit run_help(const struct nj_arguments *arguments, struct nj_con
 static enum nj_exit run_version(const struct nj_arguments *arguments, struct nj_console *console)
 {
 	char text[160];
-	snprintf(text, sizeof text, "nightjar %s (wire format %d.%d, feature table %08x)\n", NJ_VERSION, NJ_WIRE_MAJOR, NJ_WIRE_MINOR, (unsigned)NJ_FEATURE_TABLE_ID);
+	snprintf(text, sizeof text, "nightjar %s (wire format %d.%d, feature table %08x)\n", NJ_VERSION, NJ_WIRE_MAJOR,
+		 NJ_WIRE_MINOR, (unsigned)NJ_FEATURE_TABLE_ID);
 	return print_text(arguments, console, strdup(text));
 }
 
 static enum nj_exit run_verb(const struct nj_arguments *arguments, struct nj_console *console)
 {
 	if (arguments->help)
-		return print_text(arguments, console, nj_verb_help(arguments->verb == NJ_VERB_HELP ? NJ_VERBS_N : arguments->verb, console->width));
+		return print_text(
+			arguments, console,
+			nj_verb_help(arguments->verb == NJ_VERB_HELP ? NJ_VERBS_N : arguments->verb, console->width));
 	switch (arguments->verb) {
 	case NJ_VERB_REPLAY:
 		return nj_replay_run(arguments, console);

@@ -1,5 +1,5 @@
-/* See plot.h. A drawing is an outer SVG without a viewBox, whose letters stand at percentages, around an inner one whose viewBox (bins x 1000) is stretched to
- * fit: shapes scale, letters and strokes do not. */
+/* See plot.h. A drawing is an outer SVG without a viewBox, whose letters stand at percentages, around an inner one
+ * whose viewBox (bins x 1000) is stretched to fit: shapes scale, letters and strokes do not. */
 #include "cli/plot.h"
 
 #include "cli/human.h"
@@ -10,13 +10,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SECOND_NS   1000000000u
-#define HEIGHT      1000 /* of inner viewBoxes */
-#define LANES_MOST  14
-#define LANE_PX     16
-#define TRAFFIC_PX  150
-#define AXIS_PX     22
-#define COURSE_PX   120
+#define SECOND_NS  1000000000u
+#define HEIGHT     1000 /* of inner viewBoxes */
+#define LANES_MOST 14
+#define LANE_PX    16
+#define TRAFFIC_PX 150
+#define AXIS_PX    22
+#define COURSE_PX  120
 
 static double axis_percent(const struct nj_axis *axis, uint64_t t_ns)
 {
@@ -26,8 +26,10 @@ static double axis_percent(const struct nj_axis *axis, uint64_t t_ns)
 }
 
 /* Steps people count time in, in seconds. */
-static const uint64_t tick_steps_s[] = {1,    2,     5,	    10,	   15,	  30,	  60,	  120,	  300,	   600,	    900,      1800,	3600,	   7200,
-					10800, 21600, 43200, 86400, 172800, 604800, 2592000, 7776000, 15552000, 31536000, 157680000, 315360000, 1576800000};
+static const uint64_t tick_steps_s[] = {1,       2,        5,        10,        15,        30,        60,
+					120,     300,      600,      900,       1800,      3600,      7200,
+					10800,   21600,    43200,    86400,     172800,    604800,    2592000,
+					7776000, 15552000, 31536000, 157680000, 315360000, 1576800000};
 
 static uint64_t tick_step(const struct nj_axis *axis)
 {
@@ -38,7 +40,8 @@ static uint64_t tick_step(const struct nj_axis *axis)
 	return tick_steps_s[i];
 }
 
-static void add_tick(struct nj_text *text, const struct nj_axis *axis, uint64_t t_s, uint64_t step_s, unsigned number, int y)
+static void add_tick(struct nj_text *text, const struct nj_axis *axis, uint64_t t_s, uint64_t step_s, unsigned number,
+		     int y)
 {
 	nj_human when, clock;
 	double x = axis_percent(axis, t_s * SECOND_NS);
@@ -47,14 +50,19 @@ static void add_tick(struct nj_text *text, const struct nj_axis *axis, uint64_t 
 	const char *label = step_s < 86400 ? clock : step_s < 15552000 ? when + 5 : when;
 	int length = step_s < 86400 ? 8 : step_s < 15552000 ? 5 : 7;
 	nj_text_format(text, "<line class=\"grid\" x1=\"%.2f%%\" x2=\"%.2f%%\" y1=\"0\" y2=\"%d\"/>", x, x, y);
-	nj_text_format(text, "<text class=\"tick t%u\" x=\"%.2f%%\" y=\"%d\" text-anchor=\"%s\">%.*s</text>", number % 2, x, y + 15,
-		       x < 4 ? "start" : x > 96 ? "end" : "middle", length, label);
+	nj_text_format(text, "<text class=\"tick t%u\" x=\"%.2f%%\" y=\"%d\" text-anchor=\"%s\">%.*s</text>",
+		       number % 2, x, y + 15,
+		       x < 4    ? "start"
+		       : x > 96 ? "end"
+				: "middle",
+		       length, label);
 }
 
 static void add_time_axis(struct nj_text *text, const struct nj_axis *axis, int y)
 {
 	uint64_t step_s = tick_step(axis), first_s = (axis->origin_ns + SECOND_NS - 1) / SECOND_NS;
-	uint64_t end_s = (axis->origin_ns + axis->bin_ns * axis->bins_n) / SECOND_NS, at_s = (first_s + step_s - 1) / step_s * step_s;
+	uint64_t end_s = (axis->origin_ns + axis->bin_ns * axis->bins_n) / SECOND_NS,
+		 at_s = (first_s + step_s - 1) / step_s * step_s;
 	for (unsigned number = 0; at_s <= end_s && number < 32; at_s += step_s)
 		add_tick(text, axis, at_s, step_s, number++, y);
 }
@@ -93,22 +101,28 @@ static void add_bar_label(struct nj_text *text, const struct nj_alert *alert, do
 {
 	nj_human agent;
 	bool right = to < 62, left = !right && from > 38;
-	nj_text_format(text, "<text class=\"%s\" x=\"%.2f%%\" dx=\"%d\" y=\"%u\" text-anchor=\"%s\">", right || left ? "beside" : "inside", right ? to : from,
-		       left ? -6 : 6, lane * LANE_PX + 12, left ? "end" : "start");
+	nj_text_format(text, "<text class=\"%s\" x=\"%.2f%%\" dx=\"%d\" y=\"%u\" text-anchor=\"%s\">",
+		       right || left ? "beside" : "inside", right ? to : from, left ? -6 : 6, lane * LANE_PX + 12,
+		       left ? "end" : "start");
 	nj_text_add_html(text, alert->detector);
 	nj_text_format(text, " %s</text>", nj_human_agent(&alert->agent, agent));
 }
 
-static void add_alert_bar(struct nj_text *text, const struct nj_axis *axis, const struct nj_alert *alert, uint32_t number, uint32_t lane, bool label)
+static void add_alert_bar(struct nj_text *text, const struct nj_axis *axis, const struct nj_alert *alert,
+			  uint32_t number, uint32_t lane, bool label)
 {
 	nj_human agent, when;
-	double from = fmin(axis_percent(axis, alert->start_ns), 99.6), to = fmax(axis_percent(axis, alert->end_ns), from + 0.4);
-	nj_text_format(text, "<a href=\"#a%u\" class=\"bar s-%s%s\"><title>", number + 1, nj_severity_text(alert->severity), alert->queued ? " queued" : "");
+	double from = fmin(axis_percent(axis, alert->start_ns), 99.6),
+	       to = fmax(axis_percent(axis, alert->end_ns), from + 0.4);
+	nj_text_format(text, "<a href=\"#a%u\" class=\"bar s-%s%s\"><title>", number + 1,
+		       nj_severity_text(alert->severity), alert->queued ? " queued" : "");
 	nj_text_add_html(text, nj_severity_text(alert->severity));
 	nj_text_add(text, " ");
 	nj_text_add_html(text, alert->detector);
-	nj_text_format(text, ", %s, %s UTC</title>", nj_human_agent(&alert->agent, agent), nj_human_time(alert->start_ns, when));
-	nj_text_format(text, "<rect x=\"%.2f%%\" width=\"%.2f%%\" y=\"%u\" height=\"%d\" rx=\"3\"/>", from, to - from, lane * LANE_PX + 2, LANE_PX - 4);
+	nj_text_format(text, ", %s, %s UTC</title>", nj_human_agent(&alert->agent, agent),
+		       nj_human_time(alert->start_ns, when));
+	nj_text_format(text, "<rect x=\"%.2f%%\" width=\"%.2f%%\" y=\"%u\" height=\"%d\" rx=\"3\"/>", from, to - from,
+		       lane * LANE_PX + 2, LANE_PX - 4);
 	if (label)
 		add_bar_label(text, alert, from, to, lane);
 	nj_text_add(text, "</a>");
@@ -121,7 +135,8 @@ static int by_start(const void *a, const void *b)
 }
 
 /* Draws the bars, many of them into as few lanes as they need; gives the height used. */
-static int add_alert_lanes(struct nj_text *text, const struct nj_findings *findings, const struct nj_axis *axis, uint32_t n)
+static int add_alert_lanes(struct nj_text *text, const struct nj_findings *findings, const struct nj_axis *axis,
+			   uint32_t n)
 {
 	uint64_t ends[LANES_MOST] = {0}, gap_ns = axis->bin_ns * axis->bins_n / 200;
 	uint32_t lanes = 0;
@@ -134,7 +149,8 @@ static int add_alert_lanes(struct nj_text *text, const struct nj_findings *findi
 		order[i] = &findings->alerts[i];
 	qsort(order, n, sizeof *order, by_start);
 	for (uint32_t i = 0; i < n; i++) {
-		uint32_t lane = n <= LANES_MOST ? i : lane_of(ends, order[i], gap_ns); /* few: a lane and a label each */
+		uint32_t lane =
+			n <= LANES_MOST ? i : lane_of(ends, order[i], gap_ns); /* few: a lane and a label each */
 		add_alert_bar(text, axis, order[i], (uint32_t)(order[i] - findings->alerts), lane, n <= LANES_MOST);
 		lanes = lane + 1 > lanes ? lane + 1 : lanes;
 	}
@@ -146,11 +162,13 @@ static void add_losses(struct nj_text *text, const struct nj_findings *findings,
 {
 	for (uint32_t i = 0; i < axis->bins_n; i++) {
 		if (findings->bins[i].dropped > 0)
-			nj_text_format(text, "<rect class=\"loss\" x=\"%.2f%%\" y=\"%d\" width=\"3\" height=\"7\"/>", (double)i / axis->bins_n * 100, y - 7);
+			nj_text_format(text, "<rect class=\"loss\" x=\"%.2f%%\" y=\"%d\" width=\"3\" height=\"7\"/>",
+				       (double)i / axis->bins_n * 100, y - 7);
 	}
 }
 
-void nj_plot_timeline(struct nj_text *text, const struct nj_findings *findings, const struct nj_axis *axis, uint32_t alerts_n)
+void nj_plot_timeline(struct nj_text *text, const struct nj_findings *findings, const struct nj_axis *axis,
+		      uint32_t alerts_n)
 {
 	double values[NJ_BINS_MAX];
 	nj_human top;
@@ -159,15 +177,20 @@ void nj_plot_timeline(struct nj_text *text, const struct nj_findings *findings, 
 		values[i] = (double)findings->bins[i].bytes / ((double)axis->bin_ns / 1e9);
 	double most = largest(values, axis->bins_n);
 	int lanes_px = add_alert_lanes(&bars, findings, axis, alerts_n), base = lanes_px + 8 + TRAFFIC_PX;
-	nj_text_format(text, "<svg class=\"plot\" id=\"p0\" data-plot=\"0\" width=\"100%%\" height=\"%d\" role=\"group\" tabindex=\"0\" aria-label=\"Traffic over time, with alerts\">",
+	nj_text_format(text,
+		       "<svg class=\"plot\" id=\"p0\" data-plot=\"0\" width=\"100%%\" height=\"%d\" role=\"group\" "
+		       "tabindex=\"0\" aria-label=\"Traffic over time, with alerts\">",
 		       base + AXIS_PX);
 	add_time_axis(text, axis, base);
-	nj_text_format(text, "<svg x=\"0\" y=\"%d\" width=\"100%%\" height=\"%d\" viewBox=\"0 0 %u %d\" preserveAspectRatio=\"none\">", lanes_px + 8, TRAFFIC_PX,
-		       axis->bins_n, HEIGHT);
+	nj_text_format(text,
+		       "<svg x=\"0\" y=\"%d\" width=\"100%%\" height=\"%d\" viewBox=\"0 0 %u %d\" "
+		       "preserveAspectRatio=\"none\">",
+		       lanes_px + 8, TRAFFIC_PX, axis->bins_n, HEIGHT);
 	add_area(text, values, axis->bins_n, most, "area");
 	nj_text_format(text, "</svg><line class=\"base\" x1=\"0\" x2=\"100%%\" y1=\"%d\" y2=\"%d\"/>", base, base);
 	add_losses(text, findings, axis, base);
-	nj_text_format(text, "<text class=\"scale\" x=\"4\" y=\"%d\">%s/s</text>", lanes_px + 20, nj_human_bytes(most, top));
+	nj_text_format(text, "<text class=\"scale\" x=\"4\" y=\"%d\">%s/s</text>", lanes_px + 20,
+		       nj_human_bytes(most, top));
 	nj_text_add(text, bars.data != NULL ? bars.data : "");
 	text->failed |= bars.failed;
 	nj_text_fini(&bars);
@@ -205,7 +228,8 @@ static void add_band(struct nj_text *text, const struct nj_course_plot *plot, do
 	if (isnan(plot->median) || top <= 0)
 		return;
 	double high = (1 - plot->high / top) * COURSE_PX, median = (1 - plot->median / top) * COURSE_PX;
-	nj_text_format(text, "<rect class=\"band\" x=\"0\" width=\"100%%\" y=\"%.1f\" height=\"%.1f\"/>", high, fmax(COURSE_PX - high, 1));
+	nj_text_format(text, "<rect class=\"band\" x=\"0\" width=\"100%%\" y=\"%.1f\" height=\"%.1f\"/>", high,
+		       fmax(COURSE_PX - high, 1));
 	nj_text_format(text, "<line class=\"usual\" x1=\"0\" x2=\"100%%\" y1=\"%.1f\" y2=\"%.1f\"/>", median, median);
 }
 
@@ -216,18 +240,24 @@ void nj_plot_course(struct nj_text *text, const struct nj_course_plot *plot, con
 	double from = axis_percent(axis, plot->start_ns), to = axis_percent(axis, plot->end_ns);
 	nj_text_format(text, "<figure><figcaption><b>%s</b> per %s", plot->title, nj_human_span(axis->bin_ns, bin));
 	if (!isnan(plot->median))
-		nj_text_format(text, "; at other times %s, 95 %% below %s", nj_human_value(plot->median, plot->unit, median),
+		nj_text_format(text, "; at other times %s, 95 %% below %s",
+			       nj_human_value(plot->median, plot->unit, median),
 			       nj_human_value(plot->high, plot->unit, high));
 	else
 		nj_text_add(text, "; no other time to compare with");
-	nj_text_format(text, "</figcaption><svg class=\"plot course\" id=\"p%u\" data-plot=\"%u\" width=\"100%%\" height=\"%d\" role=\"group\" tabindex=\"0\" aria-label=\"%s over time\">",
+	nj_text_format(text,
+		       "</figcaption><svg class=\"plot course\" id=\"p%u\" data-plot=\"%u\" width=\"100%%\" "
+		       "height=\"%d\" role=\"group\" tabindex=\"0\" aria-label=\"%s over time\">",
 		       plot->id, plot->id, COURSE_PX + AXIS_PX, plot->title);
-	nj_text_format(text, "<rect class=\"span\" x=\"%.2f%%\" width=\"%.2f%%\" y=\"0\" height=\"%d\"/>", from, fmax(to - from, 0.3), COURSE_PX);
+	nj_text_format(text, "<rect class=\"span\" x=\"%.2f%%\" width=\"%.2f%%\" y=\"0\" height=\"%d\"/>", from,
+		       fmax(to - from, 0.3), COURSE_PX);
 	add_time_axis(text, axis, COURSE_PX);
 	add_band(text, plot, top);
-	nj_text_format(text, "<svg width=\"100%%\" height=\"%d\" viewBox=\"0 0 %u %d\" preserveAspectRatio=\"none\">", COURSE_PX, axis->bins_n, HEIGHT);
+	nj_text_format(text, "<svg width=\"100%%\" height=\"%d\" viewBox=\"0 0 %u %d\" preserveAspectRatio=\"none\">",
+		       COURSE_PX, axis->bins_n, HEIGHT);
 	add_area(text, plot->values, axis->bins_n, top, "area");
-	nj_text_format(text, "</svg><line class=\"base\" x1=\"0\" x2=\"100%%\" y1=\"%d\" y2=\"%d\"/>", COURSE_PX, COURSE_PX);
+	nj_text_format(text, "</svg><line class=\"base\" x1=\"0\" x2=\"100%%\" y1=\"%d\" y2=\"%d\"/>", COURSE_PX,
+		       COURSE_PX);
 	nj_text_format(text, "<text class=\"scale\" x=\"4\" y=\"12\">%s</text></svg></figure>",
 		       nj_human_value(largest(plot->values, axis->bins_n), plot->unit, scale));
 }
@@ -273,20 +303,26 @@ void nj_plot_feature(struct nj_text *text, const struct nj_alert_feature *featur
 		return;
 	}
 	struct feature_scale scale = feature_scale(feature);
-	double value = scaled(&scale, feature->value), usual = isfinite(feature->usual) ? scaled(&scale, feature->usual) : value;
-	nj_text_add(text, "<svg class=\"bullet\" aria-hidden=\"true\" width=\"100%\" height=\"18\"><line class=\"rail\" x1=\"0\" x2=\"100%\" y1=\"9\" y2=\"9\"/>");
+	double value = scaled(&scale, feature->value),
+	       usual = isfinite(feature->usual) ? scaled(&scale, feature->usual) : value;
+	nj_text_add(text, "<svg class=\"bullet\" aria-hidden=\"true\" width=\"100%\" height=\"18\"><line "
+			  "class=\"rail\" x1=\"0\" x2=\"100%\" y1=\"9\" y2=\"9\"/>");
 	nj_text_format(text, "<line class=\"reach\" x1=\"%.1f%%\" x2=\"%.1f%%\" y1=\"9\" y2=\"9\"/>", usual, value);
 	if (isfinite(feature->peers))
-		nj_text_format(text, "<circle class=\"peers\" cx=\"%.1f%%\" cy=\"9\" r=\"4\"/>", scaled(&scale, feature->peers));
+		nj_text_format(text, "<circle class=\"peers\" cx=\"%.1f%%\" cy=\"9\" r=\"4\"/>",
+			       scaled(&scale, feature->peers));
 	if (isfinite(feature->usual))
-		nj_text_format(text, "<line class=\"mark\" x1=\"%.1f%%\" x2=\"%.1f%%\" y1=\"2\" y2=\"16\"/>", usual, usual);
+		nj_text_format(text, "<line class=\"mark\" x1=\"%.1f%%\" x2=\"%.1f%%\" y1=\"2\" y2=\"16\"/>", usual,
+			       usual);
 	nj_text_format(text, "<circle class=\"here\" cx=\"%.1f%%\" cy=\"9\" r=\"5\"/></svg>", value);
 }
 
 void nj_plot_share(struct nj_text *text, double share, const char *class_name)
 {
 	double percent = isfinite(share) ? fmin(fmax(share, 0), 1) * 100 : 0;
-	nj_text_format(text, "<svg class=\"share\" aria-hidden=\"true\" width=\"100%%\" height=\"8\"><rect class=\"rail\" width=\"100%%\" height=\"8\" rx=\"2\"/>"
-			     "<rect class=\"%s\" width=\"%.1f%%\" height=\"8\" rx=\"2\"/></svg>",
+	nj_text_format(text,
+		       "<svg class=\"share\" aria-hidden=\"true\" width=\"100%%\" height=\"8\"><rect class=\"rail\" "
+		       "width=\"100%%\" height=\"8\" rx=\"2\"/>"
+		       "<rect class=\"%s\" width=\"%.1f%%\" height=\"8\" rx=\"2\"/></svg>",
 		       class_name, percent);
 }

@@ -1,5 +1,5 @@
-/* See progress.h. The rate is an exponential average with a time constant of three seconds: steady to the eye, yet it follows a slow disk. Time left is what
- * remains at that rate. */
+/* See progress.h. The rate is an exponential average with a time constant of three seconds: steady to the eye, yet it
+ * follows a slow disk. Time left is what remains at that rate. */
 #include "cli/progress.h"
 
 #include "cli/human.h"
@@ -14,7 +14,8 @@
 
 void nj_progress_init(struct nj_progress *progress, FILE *out, bool live, unsigned width, uint64_t now_ns)
 {
-	*progress = (struct nj_progress){.out = out, .live = live, .width = width, .start_ns = now_ns, .rate_ns = now_ns};
+	*progress =
+		(struct nj_progress){.out = out, .live = live, .width = width, .start_ns = now_ns, .rate_ns = now_ns};
 }
 
 static void renew_rate(struct nj_progress *progress, const struct nj_progress_state *state, uint64_t now_ns)
@@ -24,8 +25,10 @@ static void renew_rate(struct nj_progress *progress, const struct nj_progress_st
 		return;
 	bool first = progress->rate_ns == progress->start_ns;
 	double keep = first ? 0 : exp(-step_s / SMOOTH_S);
-	progress->bytes_per_s = keep * progress->bytes_per_s + (1 - keep) * (double)(state->bytes_done - progress->then.bytes_done) / step_s;
-	progress->packets_per_s = keep * progress->packets_per_s + (1 - keep) * (double)(state->packets - progress->then.packets) / step_s;
+	progress->bytes_per_s = keep * progress->bytes_per_s +
+				(1 - keep) * (double)(state->bytes_done - progress->then.bytes_done) / step_s;
+	progress->packets_per_s = keep * progress->packets_per_s +
+				  (1 - keep) * (double)(state->packets - progress->then.packets) / step_s;
 	progress->rate_ns = now_ns;
 	progress->then = *state;
 }
@@ -38,7 +41,8 @@ static void add_bar(char *text, size_t size, double share, unsigned cells)
 	text[length] = '\0';
 }
 
-void nj_progress_line(const struct nj_progress *progress, const struct nj_progress_state *state, char *text, size_t size)
+void nj_progress_line(const struct nj_progress *progress, const struct nj_progress_state *state, char *text,
+		      size_t size)
 {
 	nj_human packets, rate, bytes, left, alerts;
 	nj_human_count(state->packets, packets);
@@ -56,19 +60,22 @@ void nj_progress_line(const struct nj_progress *progress, const struct nj_progre
 	snprintf(text + length, size - length, "%s packets  %s/s  %s/s", packets, rate, bytes);
 	length = strlen(text);
 	if (state->bytes_total > state->bytes_done && progress->bytes_per_s > 0) {
-		nj_human_seconds(fmax(1, (double)(state->bytes_total - state->bytes_done) / progress->bytes_per_s), left);
+		nj_human_seconds(fmax(1, (double)(state->bytes_total - state->bytes_done) / progress->bytes_per_s),
+				 left);
 		snprintf(text + length, size - length, "  %s left", left);
 	}
 	length = strlen(text);
 	if (state->alerts > 0)
-		snprintf(text + length, size - length, "  %s alert%s", nj_human_count(state->alerts, alerts), state->alerts == 1 ? "" : "s");
+		snprintf(text + length, size - length, "  %s alert%s", nj_human_count(state->alerts, alerts),
+			 state->alerts == 1 ? "" : "s");
 	if (strlen(text) >= progress->width) /* the last column stays free: some terminals would wrap */
 		text[progress->width - 1] = '\0';
 }
 
 void nj_progress_show(struct nj_progress *progress, const struct nj_progress_state *state, uint64_t now_ns)
 {
-	if (!progress->live || now_ns < progress->start_ns + FIRST_AFTER_NS || now_ns < progress->drawn_ns + DRAW_EVERY_NS)
+	if (!progress->live || now_ns < progress->start_ns + FIRST_AFTER_NS ||
+	    now_ns < progress->drawn_ns + DRAW_EVERY_NS)
 		return;
 	char line[256];
 	renew_rate(progress, state, now_ns);

@@ -1,5 +1,6 @@
-/* One line on standard error that says how far a long job is: share done, rate, time left. Drawn a few times a second and only on a terminal; silent in a
- * pipe. The time is an argument (a monotonic clock's ns), so that a test can run an hour in no time. One thread. */
+/* One line on standard error that says how far a long job is: share done, rate, time left. Drawn a few times a second
+ * and only on a terminal; silent in a pipe. The time is an argument (a monotonic clock's ns), so that a test can run an
+ * hour in no time. One thread. */
 #ifndef NJ_CLI_PROGRESS_H
 #define NJ_CLI_PROGRESS_H
 
@@ -14,13 +15,13 @@ struct nj_progress_state {
 };
 
 struct nj_progress {
-	FILE *out;          /* borrowed */
-	bool live;          /* false: nothing is ever drawn */
-	bool drawn;         /* a line stands on the terminal */
+	FILE *out;  /* borrowed */
+	bool live;  /* false: nothing is ever drawn */
+	bool drawn; /* a line stands on the terminal */
 	unsigned width;
-	uint64_t start_ns, drawn_ns; /* of the job, of the last line */
-	uint64_t rate_ns;            /* when the rate was last renewed */
-	struct nj_progress_state then; /* at rate_ns */
+	uint64_t start_ns, drawn_ns;       /* of the job, of the last line */
+	uint64_t rate_ns;                  /* when the rate was last renewed */
+	struct nj_progress_state then;     /* at rate_ns */
 	double bytes_per_s, packets_per_s; /* smoothed over some seconds */
 };
 
@@ -31,6 +32,7 @@ void nj_progress_show(struct nj_progress *progress, const struct nj_progress_sta
 void nj_progress_clear(struct nj_progress *progress);
 
 /* The line itself, cut to *width* columns, for *elapsed_ns* of work. Pure. */
-void nj_progress_line(const struct nj_progress *progress, const struct nj_progress_state *state, char *text, size_t size);
+void nj_progress_line(const struct nj_progress *progress, const struct nj_progress_state *state, char *text,
+		      size_t size);
 
 #endif

@@ -1,5 +1,6 @@
-/* See report.h. The frame is cli/report/page.html with {{slots}}; each slot is one function below. The content security policy lets only the two texts
- * embedded here act as style and script, by hash, and nothing be loaded: whatever a hostile host name may smuggle past the escaping, a browser would not run. */
+/* See report.h. The frame is cli/report/page.html with {{slots}}; each slot is one function below. The content security
+ * policy lets only the two texts embedded here act as style and script, by hash, and nothing be loaded: whatever a
+ * hostile host name may smuggle past the escaping, a browser would not run. */
 #include "cli/report.h"
 
 #include "cli/human.h"
@@ -21,8 +22,10 @@ static void add_base64(struct nj_text *text, const uint8_t *bytes, size_t size)
 {
 	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 	for (size_t i = 0; i < size; i += 3) {
-		uint32_t group = (uint32_t)bytes[i] << 16 | (uint32_t)(i + 1 < size ? bytes[i + 1] : 0) << 8 | (i + 2 < size ? bytes[i + 2] : 0);
-		char four[4] = {digits[group >> 18], digits[group >> 12 & 63], i + 1 < size ? digits[group >> 6 & 63] : '=', i + 2 < size ? digits[group & 63] : '='};
+		uint32_t group = (uint32_t)bytes[i] << 16 | (uint32_t)(i + 1 < size ? bytes[i + 1] : 0) << 8 |
+				 (i + 2 < size ? bytes[i + 2] : 0);
+		char four[4] = {digits[group >> 18], digits[group >> 12 & 63],
+				i + 1 < size ? digits[group >> 6 & 63] : '=', i + 2 < size ? digits[group & 63] : '='};
 		nj_text_add_bytes(text, four, 4);
 	}
 }
@@ -82,8 +85,8 @@ static void slot_span(struct nj_page *page, struct nj_text *text)
 		nj_text_add(text, "No packet was read.");
 		return;
 	}
-	nj_text_format(text, "%s to %s UTC, %s", nj_human_time(facts->first_ns, first), nj_human_time(facts->last_ns, last),
-		       nj_human_span(facts->last_ns - facts->first_ns, span));
+	nj_text_format(text, "%s to %s UTC, %s", nj_human_time(facts->first_ns, first),
+		       nj_human_time(facts->last_ns, last), nj_human_span(facts->last_ns - facts->first_ns, span));
 }
 
 static void slot_verdict(struct nj_page *page, struct nj_text *text)
@@ -94,8 +97,9 @@ static void slot_verdict(struct nj_page *page, struct nj_text *text)
 	for (int s = NJ_SEVERITY_CRITICAL; s >= NJ_SEVERITY_LOW; s--) {
 		if (findings->by_severity[s] == 0)
 			continue;
-		nj_text_format(text, "%s<b class=\"s-%s\">%s %s</b>", any ? ", " : "", nj_severity_text((enum nj_severity)s),
-			       nj_human_count(findings->by_severity[s], count), nj_severity_text((enum nj_severity)s));
+		nj_text_format(text, "%s<b class=\"s-%s\">%s %s</b>", any ? ", " : "",
+			       nj_severity_text((enum nj_severity)s), nj_human_count(findings->by_severity[s], count),
+			       nj_severity_text((enum nj_severity)s));
 		any = true;
 	}
 	if (!any)
@@ -135,12 +139,17 @@ static void slot_figures(struct nj_page *page, struct nj_text *text)
 	add_figure(text, "on the wire", nj_human_bytes((double)account->bytes_seen, figure), "");
 	nj_human_count(account->flows_one_sided, more);
 	strncat(more, " one-sided", sizeof more - strlen(more) - 1);
-	add_figure(text, "flows", nj_human_count(account->flows_opened, figure), account->flows_one_sided > 0 ? more : "");
+	add_figure(text, "flows", nj_human_count(account->flows_opened, figure),
+		   account->flows_one_sided > 0 ? more : "");
 	nj_human_count(page->findings->windows, more);
 	strncat(more, " windows", sizeof more - strlen(more) - 1);
-	add_figure(text, "agents", nj_human_count(page->findings->agents_n + page->findings->agents_dropped, figure), more);
+	add_figure(text, "agents", nj_human_count(page->findings->agents_n + page->findings->agents_dropped, figure),
+		   more);
 	nj_human_share(account->frames_seen > 0 ? (double)dropped / (double)account->frames_seen : NAN, more);
-	add_figure(text, "not decoded", nj_human_count(dropped, figure), dropped == 0 ? "" : more[0] == '<' ? "under 0.01 %" : more);
+	add_figure(text, "not decoded", nj_human_count(dropped, figure),
+		   dropped == 0     ? ""
+		   : more[0] == '<' ? "under 0.01 %"
+				    : more);
 	nj_text_add(text, "</dl>");
 }
 
@@ -153,8 +162,10 @@ static void slot_timenote(struct nj_page *page, struct nj_text *text)
 	}
 	nj_human_time(page->axis.origin_ns, from);
 	nj_human_time(page->axis.origin_ns + page->axis.bin_ns * page->axis.bins_n, to);
-	nj_text_format(text, "Bytes on the wire per %s, %s to %s UTC. Each bar is a detection and leads to it; red marks on the base line are frames that were "
-			     "not decoded or lost.",
+	nj_text_format(text,
+		       "Bytes on the wire per %s, %s to %s UTC. Each bar is a detection and leads to it; red marks on "
+		       "the base line are frames that were "
+		       "not decoded or lost.",
 		       nj_human_span(page->axis.bin_ns, bin), from, to);
 }
 
@@ -182,9 +193,11 @@ static void slot_filters(struct nj_page *page, struct nj_text *text)
 	for (int s = NJ_SEVERITY_CRITICAL; s >= NJ_SEVERITY_LOW; s--) {
 		const char *words = nj_severity_text((enum nj_severity)s);
 		if (page->findings->by_severity[s] > 0)
-			nj_text_format(text, "<label><input type=\"checkbox\" value=\"%s\" checked> %s</label>", words, words);
+			nj_text_format(text, "<label><input type=\"checkbox\" value=\"%s\" checked> %s</label>", words,
+				       words);
 	}
-	nj_text_add(text, "<input type=\"search\" aria-label=\"Filter the detections\" placeholder=\"agent, peer, detector, technique\"><output></output></form>");
+	nj_text_add(text, "<input type=\"search\" aria-label=\"Filter the detections\" placeholder=\"agent, peer, "
+			  "detector, technique\"><output></output></form>");
 }
 
 static void slot_alerts(struct nj_page *page, struct nj_text *text)
@@ -195,10 +208,14 @@ static void slot_alerts(struct nj_page *page, struct nj_text *text)
 		nj_page_alert(page, text, &page->findings->alerts[i], i + 1);
 	uint64_t more = page->findings->alerts_n - told + page->findings->alerts_lost;
 	if (more > 0)
-		nj_text_format(text, "<p class=\"note\">%ju more are not shown here; <code>nightjar replay --json</code> prints them all.</p>", (uintmax_t)more);
+		nj_text_format(text,
+			       "<p class=\"note\">%ju more are not shown here; <code>nightjar replay --json</code> "
+			       "prints them all.</p>",
+			       (uintmax_t)more);
 	if (told == 0 && page->facts->account.frames_seen > 0)
 		nj_text_format(text,
-			       "<div class=\"card\"><p>No agent behaved strangely enough for this budget in %s of traffic. What needs longer than that to show "
+			       "<div class=\"card\"><p>No agent behaved strangely enough for this budget in %s of "
+			       "traffic. What needs longer than that to show "
 			       "(slow scans, rare beacons, small daily uploads) cannot be ruled out.</p></div>",
 			       nj_human_span(page->facts->last_ns - page->facts->first_ns, span));
 }
@@ -220,14 +237,17 @@ static void add_talker(struct nj_page *page, struct nj_text *text, const struct 
 	uint32_t alert = agent->alerts > 0 ? first_alert_of(page, &agent->id) : 0;
 	nj_text_add(text, "<tr><td class=\"name\">");
 	nj_text_add_html(text, nj_human_agent(&agent->id, words));
-	nj_text_format(text, "</td><td class=\"n\">%s</td><td class=\"draw s\">", nj_human_bytes((double)agent->bytes_out, words));
+	nj_text_format(text, "</td><td class=\"n\">%s</td><td class=\"draw s\">",
+		       nj_human_bytes((double)agent->bytes_out, words));
 	nj_plot_share(text, (double)agent->bytes_out / most, "accent");
-	nj_text_format(text, "</td><td class=\"n\">%s</td><td class=\"draw s\">", nj_human_bytes((double)agent->bytes_in, words));
+	nj_text_format(text, "</td><td class=\"n\">%s</td><td class=\"draw s\">",
+		       nj_human_bytes((double)agent->bytes_in, words));
 	nj_plot_share(text, (double)agent->bytes_in / most, "fill");
 	nj_text_format(text, "</td><td class=\"n\">%s</td>", nj_human_count(agent->flows_opened, words));
 	nj_text_format(text, "<td class=\"n\">%s</td>", nj_human_count(agent->flows_failed, words));
 	nj_text_format(text, "<td class=\"n hide-s\">%s</td>", nj_human_count(agent->flows_accepted, words));
-	nj_text_format(text, "<td class=\"n hide-s\">%s</td><td class=\"n\">", nj_human_count(agent->contacts_most, words));
+	nj_text_format(text, "<td class=\"n hide-s\">%s</td><td class=\"n\">",
+		       nj_human_count(agent->contacts_most, words));
 	if (alert > 0)
 		nj_text_format(text, "<a href=\"#a%u\">%u</a>", alert, agent->alerts);
 	nj_text_add(text, "</td></tr>");
@@ -240,8 +260,10 @@ static void slot_talkers(struct nj_page *page, struct nj_text *text)
 	double most = 1;
 	for (uint32_t i = 0; i < n; i++)
 		most = fmax(most, fmax((double)talkers[i]->bytes_out, (double)talkers[i]->bytes_in));
-	nj_text_add(text, "<table><thead><tr><th>agent</th><th class=\"n\">sent</th><th></th><th class=\"n\">received</th><th></th><th class=\"n\">opened</th>"
-			  "<th class=\"n\">failed</th><th class=\"n hide-s\">accepted</th><th class=\"n hide-s\">contacts at once</th><th class=\"n\">alerts</th>"
+	nj_text_add(text, "<table><thead><tr><th>agent</th><th class=\"n\">sent</th><th></th><th "
+			  "class=\"n\">received</th><th></th><th class=\"n\">opened</th>"
+			  "<th class=\"n\">failed</th><th class=\"n hide-s\">accepted</th><th class=\"n "
+			  "hide-s\">contacts at once</th><th class=\"n\">alerts</th>"
 			  "</tr></thead><tbody>");
 	for (uint32_t i = 0; i < n; i++)
 		add_talker(page, text, talkers[i], most);
@@ -255,12 +277,14 @@ static void slot_apps(struct nj_page *page, struct nj_text *text)
 	uint64_t total = 1;
 	for (uint32_t i = 0; i < findings->apps_n; i++)
 		total += findings->apps[i].bytes;
-	nj_text_add(text, "<table><thead><tr><th>protocol</th><th class=\"n\">payload</th><th></th><th class=\"n\">flows</th></tr></thead><tbody>");
+	nj_text_add(text, "<table><thead><tr><th>protocol</th><th class=\"n\">payload</th><th></th><th "
+			  "class=\"n\">flows</th></tr></thead><tbody>");
 	for (uint32_t i = 0; i < findings->apps_n && i < APPS_TOLD; i++) {
 		const struct nj_finding_app *app = &findings->apps[i];
 		nj_text_add(text, "<tr><td>");
 		nj_page_foreign(text, app->name);
-		nj_text_format(text, "</td><td class=\"n\">%s</td><td class=\"draw\">", nj_human_bytes((double)app->bytes, words));
+		nj_text_format(text, "</td><td class=\"n\">%s</td><td class=\"draw\">",
+			       nj_human_bytes((double)app->bytes, words));
 		nj_plot_share(text, (double)app->bytes / (double)total, "fill");
 		nj_text_format(text, "</td><td class=\"n\">%s</td></tr>", nj_human_count(app->flows, words));
 	}
@@ -283,7 +307,8 @@ static void slot_unseen(struct nj_page *page, struct nj_text *text)
 	nj_human count;
 	nj_text_add(text, "<ul>");
 	if (facts->baseline == NULL)
-		nj_text_add(text, "<li>Judged by the shipped prior: this capture brings no history of its agents, so what is usual for each is only known from the "
+		nj_text_add(text, "<li>Judged by the shipped prior: this capture brings no history of its agents, so "
+				  "what is usual for each is only known from the "
 				  "capture itself.</li>");
 	else {
 		nj_text_add(text, "<li>Judged by the baseline ");
@@ -297,7 +322,8 @@ static void slot_unseen(struct nj_page *page, struct nj_text *text)
 		nj_page_foreign(text, account->drops[i].name);
 		nj_text_add(text, "</li>");
 	}
-	add_unseen(text, frames_dropped(account) == 0 ? account->frames_seen : 0, "frames seen, every one of them decoded");
+	add_unseen(text, frames_dropped(account) == 0 ? account->frames_seen : 0,
+		   "frames seen, every one of them decoded");
 	add_unseen(text, account->kernel_drops + account->interface_drops, "frames lost before they were seen");
 	add_unseen(text, account->flows_one_sided, "flows of which only one direction was seen");
 	add_unseen(text, account->flows_evicted, "flows pushed out of a full table (--flows-max)");
@@ -305,7 +331,8 @@ static void slot_unseen(struct nj_page *page, struct nj_text *text)
 	add_unseen(text, account->clock_clamps, "packets out of time order, taken as of the packet before");
 	add_unseen(text, facts->clock_jumps, "packets with an absurd time, put right");
 	add_unseen(text, facts->filtered, "packets left out by the filter");
-	add_unseen(text, facts->inputs_failed, "input files damaged or unreadable; what came before the damage is here");
+	add_unseen(text, facts->inputs_failed,
+		   "input files damaged or unreadable; what came before the damage is here");
 	add_unseen(text, facts->counts.agents_folded, "agents folded to summaries (--agents-max)");
 	add_unseen(text, page->findings->agents_dropped, "quiet agents left out of the table above");
 	nj_text_add(text, "</ul>");
@@ -320,7 +347,8 @@ static void add_command(struct nj_text *text, const char *why, const char *befor
 
 static void slot_commands(struct nj_page *page, struct nj_text *text)
 {
-	add_command(text, "The packets behind each detection, as pcapng for Wireshark:", "replay --extract evidence", page->facts->again);
+	add_command(text, "The packets behind each detection, as pcapng for Wireshark:", "replay --extract evidence",
+		    page->facts->again);
 	add_command(text, "The detections as NDJSON, one object a line:", "replay --json", page->facts->again);
 	add_command(text, "Every flow, with Community ID, to compare with other tools:", "flows", page->facts->source);
 	add_command(text, "What every agent did, window by window:", "windows", page->facts->source);
@@ -356,10 +384,12 @@ static const struct slot {
 	const char *name;
 	void (*fill)(struct nj_page *page, struct nj_text *text);
 } slots[] = {
-	{"csp", slot_csp},	     {"version", slot_version},	  {"title", slot_title},       {"style", slot_style},	{"source", slot_source},
-	{"span", slot_span},	     {"verdict", slot_verdict},	  {"figures", slot_figures},   {"timenote", slot_timenote}, {"timeline", slot_timeline},
-	{"filters", slot_filters},   {"alerts", slot_alerts},	  {"talkers", slot_talkers},   {"apps", slot_apps},	{"unseen", slot_unseen},
-	{"commands", slot_commands}, {"data", slot_data},	  {"script", slot_script},
+	{"csp", slot_csp},           {"version", slot_version}, {"title", slot_title},
+	{"style", slot_style},       {"source", slot_source},   {"span", slot_span},
+	{"verdict", slot_verdict},   {"figures", slot_figures}, {"timenote", slot_timenote},
+	{"timeline", slot_timeline}, {"filters", slot_filters}, {"alerts", slot_alerts},
+	{"talkers", slot_talkers},   {"apps", slot_apps},       {"unseen", slot_unseen},
+	{"commands", slot_commands}, {"data", slot_data},       {"script", slot_script},
 };
 
 static void fill_slot(struct nj_page *page, struct nj_text *text, const char *name, size_t length)
@@ -376,7 +406,9 @@ static void fill_slot(struct nj_page *page, struct nj_text *text, const char *na
 char *nj_report_text(const struct nj_facts *facts, const struct nj_findings *findings)
 {
 	struct nj_text text = {0};
-	struct nj_page page = {.facts = facts, .findings = findings, .axis = {findings->origin_ns, findings->bin_ns, findings->bins_n}};
+	struct nj_page page = {.facts = facts,
+			       .findings = findings,
+			       .axis = {findings->origin_ns, findings->bin_ns, findings->bins_n}};
 	nj_json_out_array(&page.plots, NULL);
 	const char *at = nj_report_page, *open;
 	while ((open = strstr(at, "{{")) != NULL) {
@@ -403,7 +435,8 @@ static int write_whole(const char *path, const char *text, struct nj_message *me
 	return error == 0 ? NJ_OK : nj_file_fail(message, path, error);
 }
 
-int nj_report_write(const char *path, const struct nj_facts *facts, const struct nj_findings *findings, struct nj_message *message)
+int nj_report_write(const char *path, const struct nj_facts *facts, const struct nj_findings *findings,
+		    struct nj_message *message)
 {
 	char part[4096];
 	if (snprintf(part, sizeof part, "%s.part", path) >= (int)sizeof part)

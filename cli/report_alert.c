@@ -1,5 +1,5 @@
-/* One detection of the report: how bad, who, what; the sentence; the numbers against what is usual, drawn and told; the agent's course around it; the other
- * ends; how well it could be seen; the object itself. */
+/* One detection of the report: how bad, who, what; the sentence; the numbers against what is usual, drawn and told; the
+ * agent's course around it; the other ends; how well it could be seen; the object itself. */
 #include "cli/report_parts.h"
 
 #include "cli/human.h"
@@ -42,7 +42,8 @@ static void add_chips(struct nj_text *text, const struct nj_alert *alert)
 {
 	nj_human agent, p;
 	const char *severity = nj_severity_text(alert->severity);
-	nj_text_format(text, "<div class=\"chiprow\"><span class=\"chip s-%s\"><b>%s</b></span><h3>", severity, severity);
+	nj_text_format(text, "<div class=\"chiprow\"><span class=\"chip s-%s\"><b>%s</b></span><h3>", severity,
+		       severity);
 	nj_text_add_html(text, nj_human_agent(&alert->agent, agent));
 	if (alert->agent_name[0] != '\0') {
 		nj_text_add(text, " ");
@@ -88,8 +89,10 @@ static void add_features(struct nj_text *text, const struct nj_alert *alert)
 	nj_human name, share;
 	if (alert->features_n == 0)
 		return;
-	nj_text_format(text, "<table class=\"driven s-%s\"><thead><tr><th>driven by</th><th class=\"n\">here</th><th class=\"n\">usual</th>"
-			     "<th class=\"n hide-s\">peers</th><th></th><th class=\"n\">share</th></tr></thead><tbody>",
+	nj_text_format(text,
+		       "<table class=\"driven s-%s\"><thead><tr><th>driven by</th><th class=\"n\">here</th><th "
+		       "class=\"n\">usual</th>"
+		       "<th class=\"n hide-s\">peers</th><th></th><th class=\"n\">share</th></tr></thead><tbody>",
 		       nj_severity_text(alert->severity));
 	for (unsigned i = 0; i < alert->features_n; i++) {
 		const struct nj_alert_feature *feature = &alert->features[i];
@@ -105,7 +108,8 @@ static void add_features(struct nj_text *text, const struct nj_alert *alert)
 		nj_text_add_html(text, nj_human_share(feature->share, share));
 		nj_text_add(text, "</td></tr>");
 	}
-	nj_text_add(text, "</tbody></table><p class=\"legend\"><span>&#9679; here</span><span><i>|</i> usual for this agent</span>"
+	nj_text_add(text, "</tbody></table><p class=\"legend\"><span>&#9679; here</span><span><i>|</i> usual for this "
+			  "agent</span>"
 			  "<span>&#9675; its peers</span><span>share: of the score</span></p>");
 }
 
@@ -114,12 +118,17 @@ static uint32_t last_bin_of(const struct nj_findings *findings, const struct nj_
 	return agent->point_last != 0 ? findings->points[agent->point_last - 1].bin : 0;
 }
 
-static void add_course(struct nj_page *page, struct nj_text *text, const struct nj_alert *alert, const struct nj_finding_agent *agent, enum nj_course course)
+static void add_course(struct nj_page *page, struct nj_text *text, const struct nj_alert *alert,
+		       const struct nj_finding_agent *agent, enum nj_course course)
 {
 	double values[NJ_BINS_MAX];
 	const struct nj_findings *findings = page->findings;
 	nj_findings_course(findings, agent, course, values);
-	struct nj_course_plot plot = {.values = values, .title = nj_course_words(course), .unit = nj_course_unit(course), .start_ns = alert->start_ns, .end_ns = alert->end_ns};
+	struct nj_course_plot plot = {.values = values,
+				      .title = nj_course_words(course),
+				      .unit = nj_course_unit(course),
+				      .start_ns = alert->start_ns,
+				      .end_ns = alert->end_ns};
 	plot.id = nj_page_plot(page, values, page->axis.bins_n, plot.unit);
 	uint32_t first = agent->point_first != 0 ? findings->points[agent->point_first - 1].bin : 0;
 	nj_plot_usual(&plot, &page->axis, first, last_bin_of(findings, agent));
@@ -150,7 +159,8 @@ static void add_peers(struct nj_text *text, const struct nj_alert *alert)
 	nj_human words;
 	if (alert->peers_n == 0)
 		return;
-	nj_text_add(text, "<table><thead><tr><th>with</th><th>name</th><th class=\"n\">sent</th><th class=\"n\">received</th></tr></thead><tbody>");
+	nj_text_add(text, "<table><thead><tr><th>with</th><th>name</th><th class=\"n\">sent</th><th "
+			  "class=\"n\">received</th></tr></thead><tbody>");
 	for (unsigned i = 0; i < alert->peers_n; i++) {
 		const struct nj_alert_peer *peer = &alert->peers[i];
 		nj_text_add(text, "<tr><td class=\"name\">");
@@ -169,7 +179,8 @@ static void add_flows(struct nj_text *text, const struct nj_facts *facts, const 
 {
 	if (alert->flows_n == 0)
 		return;
-	nj_text_format(text, "<details><summary>Evidence: %u flow%s by Community ID</summary><pre>", alert->flows_n, alert->flows_n == 1 ? "" : "s");
+	nj_text_format(text, "<details><summary>Evidence: %u flow%s by Community ID</summary><pre>", alert->flows_n,
+		       alert->flows_n == 1 ? "" : "s");
 	for (unsigned i = 0; i < alert->flows_n; i++) {
 		nj_page_foreign(text, alert->flows[i]);
 		nj_text_add(text, "\n");
@@ -201,8 +212,8 @@ static void add_object(struct nj_text *text, const struct nj_alert *alert)
 void nj_page_alert(struct nj_page *page, struct nj_text *text, const struct nj_alert *alert, uint32_t number)
 {
 	char seen[512];
-	nj_text_format(text, "<article class=\"card alert s-%s\" id=\"a%u\" data-severity=\"%s\" tabindex=\"-1\">", nj_severity_text(alert->severity), number,
-		       nj_severity_text(alert->severity));
+	nj_text_format(text, "<article class=\"card alert s-%s\" id=\"a%u\" data-severity=\"%s\" tabindex=\"-1\">",
+		       nj_severity_text(alert->severity), number, nj_severity_text(alert->severity));
 	add_chips(text, alert);
 	nj_text_add(text, "<p class=\"say\">");
 	nj_page_foreign(text, alert->summary);

@@ -1,4 +1,5 @@
-/* What cli/report.c and cli/report_alert.c share, and the files of cli/report/ as CMake embedded them. Internal to the report. */
+/* What cli/report.c and cli/report_alert.c share, and the files of cli/report/ as CMake embedded them. Internal to the
+ * report. */
 #ifndef NJ_CLI_REPORT_PARTS_H
 #define NJ_CLI_REPORT_PARTS_H
 

@@ -1,5 +1,6 @@
-/* See summary.h. Order of a detection: how bad, who, which technique; when; the sentence; the numbers against what is usual; the other ends; how well it could
- * be seen; the command that shows the packets. An analyst reads the first two lines of each and stops where it matters. */
+/* See summary.h. Order of a detection: how bad, who, which technique; when; the sentence; the numbers against what is
+ * usual; the other ends; how well it could be seen; the command that shows the packets. An analyst reads the first two
+ * lines of each and stops where it matters. */
 #include "cli/summary.h"
 
 #include "cli/human.h"
@@ -8,19 +9,20 @@
 #include <math.h>
 #include <string.h>
 
-#define INDENT      2
-#define KEY_COLUMN  12 /* where the values of "span", "packets", ... begin */
-#define PEERS_TOLD  4
-#define APPS_TOLD   8
-#define LINE_MAX    1024
-#define SECOND_NS   1000000000u
+#define INDENT     2
+#define KEY_COLUMN 12 /* where the values of "span", "packets", ... begin */
+#define PEERS_TOLD 4
+#define APPS_TOLD  8
+#define LINE_MAX   1024
+#define SECOND_NS  1000000000u
 
 static const enum nj_ink severity_inks[] = {NJ_INK_PLAIN, NJ_INK_BLUE, NJ_INK_YELLOW, NJ_INK_RED, NJ_INK_ALARM};
 
 /* "  span        words": a key and its wrapped value. */
 static void print_fact(struct nj_console *console, const char *key, const char *words)
 {
-	fprintf(console->out, "  %s%-*s%s", nj_ink(console, NJ_INK_DIM), KEY_COLUMN - INDENT, key, nj_ink(console, NJ_INK_PLAIN));
+	fprintf(console->out, "  %s%-*s%s", nj_ink(console, NJ_INK_DIM), KEY_COLUMN - INDENT, key,
+		nj_ink(console, NJ_INK_PLAIN));
 	nj_console_wrap(console, words, KEY_COLUMN, KEY_COLUMN);
 }
 
@@ -49,11 +51,14 @@ static void print_packets(struct nj_console *console, const struct nj_facts *fac
 	int n = snprintf(line, sizeof line, "%s, %s", nj_human_count(facts->account.frames_seen, packets),
 			 nj_human_bytes((double)facts->account.bytes_seen, bytes));
 	if (facts->filtered > 0)
-		n += snprintf(line + n, sizeof line - (size_t)n, "; %s more left out by the filter", nj_human_count(facts->filtered, filtered));
+		n += snprintf(line + n, sizeof line - (size_t)n, "; %s more left out by the filter",
+			      nj_human_count(facts->filtered, filtered));
 	if (facts->account.clock_clamps > 0)
-		n += snprintf(line + n, sizeof line - (size_t)n, "; %s out of time order", nj_human_count(facts->account.clock_clamps, clamps));
+		n += snprintf(line + n, sizeof line - (size_t)n, "; %s out of time order",
+			      nj_human_count(facts->account.clock_clamps, clamps));
 	if (facts->clock_jumps > 0)
-		snprintf(line + n, sizeof line - (size_t)n, "; %s with an absurd time", nj_human_count(facts->clock_jumps, jumps));
+		snprintf(line + n, sizeof line - (size_t)n, "; %s with an absurd time",
+			 nj_human_count(facts->clock_jumps, jumps));
 	print_fact(console, "packets", line);
 }
 
@@ -64,7 +69,8 @@ static void print_flows(struct nj_console *console, const struct nj_facts *facts
 	const struct nj_sensor_account *account = &facts->account;
 	int n = snprintf(line, sizeof line, "%s", nj_human_count(account->flows_opened, flows));
 	if (account->flows_one_sided > 0)
-		n += snprintf(line + n, sizeof line - (size_t)n, "; %s seen in one direction only", nj_human_count(account->flows_one_sided, one_sided));
+		n += snprintf(line + n, sizeof line - (size_t)n, "; %s seen in one direction only",
+			      nj_human_count(account->flows_one_sided, one_sided));
 	if (account->flows_evicted > 0)
 		snprintf(line + n, sizeof line - (size_t)n, "; %s pushed out of a full table (raise --flows-max)",
 			 nj_human_count(account->flows_evicted, evicted));
@@ -76,8 +82,8 @@ static void print_agents(struct nj_console *console, const struct nj_facts *fact
 	char line[LINE_MAX];
 	nj_human agents, windows, folded;
 	uint64_t seen = findings->agents_n + findings->agents_dropped;
-	int n = snprintf(line, sizeof line, "%s, in %s windows of %g s", nj_human_count(seen, agents), nj_human_count(findings->windows, windows),
-			 facts->window_ms / 1e3);
+	int n = snprintf(line, sizeof line, "%s, in %s windows of %g s", nj_human_count(seen, agents),
+			 nj_human_count(findings->windows, windows), facts->window_ms / 1e3);
 	if (facts->counts.agents_folded > 0)
 		snprintf(line + n, sizeof line - (size_t)n, "; %s folded to summaries (raise --agents-max)",
 			 nj_human_count(facts->counts.agents_folded, folded));
@@ -100,7 +106,10 @@ static void print_apps(struct nj_console *console, const struct nj_findings *fin
 			break; /* sorted: the rest carried nothing either */
 		nj_label(app->name, strlen(app->name), name, sizeof name);
 		n += snprintf(line + n, sizeof line - (size_t)n, "%s%s %s", n > 0 ? ", " : "", name,
-			      nj_human_share(bytes > 0 ? (double)app->bytes / (double)bytes : flows > 0 ? (double)app->flows / (double)flows : NAN, share));
+			      nj_human_share(bytes > 0   ? (double)app->bytes / (double)bytes
+					     : flows > 0 ? (double)app->flows / (double)flows
+							 : NAN,
+					     share));
 	}
 	if (findings->apps_n > APPS_TOLD)
 		snprintf(line + n, sizeof line - (size_t)n, ", and %u more", findings->apps_n - APPS_TOLD);
@@ -159,10 +168,13 @@ static void print_capture(struct nj_console *console, const struct nj_facts *fac
 	print_agents(console, facts, findings);
 	print_apps(console, findings);
 	print_drops(console, facts);
-	print_fact(console, "judged by", facts->baseline != NULL ? facts->baseline : "the shipped prior: this capture brings no history of its agents");
+	print_fact(console, "judged by",
+		   facts->baseline != NULL ? facts->baseline
+					   : "the shipped prior: this capture brings no history of its agents");
 	if (facts->memory_bytes > 0) {
 		nj_human memory;
-		snprintf(line, sizeof line, "%s in tables at most", nj_human_bytes((double)facts->memory_bytes, memory));
+		snprintf(line, sizeof line, "%s in tables at most",
+			 nj_human_bytes((double)facts->memory_bytes, memory));
 		print_fact(console, "memory", line);
 	}
 }
@@ -175,12 +187,14 @@ static void print_tally(struct nj_console *console, const struct nj_facts *facts
 	for (int s = NJ_SEVERITY_CRITICAL; s >= NJ_SEVERITY_LOW; s--) {
 		if (findings->by_severity[s] == 0)
 			continue;
-		fprintf(console->out, "%s%s%s %s%s", any ? ", " : "  ", nj_ink(console, severity_inks[s]), nj_human_count(findings->by_severity[s], count),
-			nj_severity_text((enum nj_severity)s), nj_ink(console, NJ_INK_PLAIN));
+		fprintf(console->out, "%s%s%s %s%s", any ? ", " : "  ", nj_ink(console, severity_inks[s]),
+			nj_human_count(findings->by_severity[s], count), nj_severity_text((enum nj_severity)s),
+			nj_ink(console, NJ_INK_PLAIN));
 		any = true;
 	}
-	fprintf(console->out, "%s%s%s(budget: %g false alerts a day%s)%s\n", any ? "" : "  none", any && console->width < 100 ? "\n  " : "  ",
-		nj_ink(console, NJ_INK_DIM), facts->budget, findings->queued > 0 ? "; those over it come last" : "", nj_ink(console, NJ_INK_PLAIN));
+	fprintf(console->out, "%s%s%s(budget: %g false alerts a day%s)%s\n", any ? "" : "  none",
+		any && console->width < 100 ? "\n  " : "  ", nj_ink(console, NJ_INK_DIM), facts->budget,
+		findings->queued > 0 ? "; those over it come last" : "", nj_ink(console, NJ_INK_PLAIN));
 }
 
 static void agent_words(const struct nj_alert *alert, char *text, size_t size)
@@ -211,8 +225,8 @@ static void print_alert_head(struct nj_console *console, const struct nj_alert *
 	for (char *c = severity; *c != '\0'; c++)
 		*c = (char)(*c >= 'a' && *c <= 'z' ? *c - 'a' + 'A' : *c);
 	unsigned used = (unsigned)strlen(severity) + 2 + nj_utf8_length(agent), tail = (unsigned)strlen(right);
-	fprintf(console->out, "%s%s%s  %s%s%s", nj_ink(console, severity_inks[alert->severity]), severity, nj_ink(console, NJ_INK_PLAIN),
-		nj_ink(console, NJ_INK_BOLD), agent, nj_ink(console, NJ_INK_PLAIN));
+	fprintf(console->out, "%s%s%s  %s%s%s", nj_ink(console, severity_inks[alert->severity]), severity,
+		nj_ink(console, NJ_INK_PLAIN), nj_ink(console, NJ_INK_BOLD), agent, nj_ink(console, NJ_INK_PLAIN));
 	if (used + 2 + tail < console->width)
 		fprintf(console->out, "%*s%s\n", (int)(console->width - used - tail - 1), "", right);
 	else
@@ -227,12 +241,14 @@ char *nj_when_words(const struct nj_alert *alert, char *text, size_t size)
 	nj_human_time(alert->end_ns, end);
 	int n = snprintf(text, size, "%s", start);
 	if (strcmp(start, end) != 0)
-		n += snprintf(text + n, size - (size_t)n, " to %s UTC (%s)", strncmp(start, end, 10) == 0 ? end + 11 : end,
+		n += snprintf(text + n, size - (size_t)n, " to %s UTC (%s)",
+			      strncmp(start, end, 10) == 0 ? end + 11 : end,
 			      nj_human_span(alert->end_ns - alert->start_ns, span));
 	else
 		n += snprintf(text + n, size - (size_t)n, " UTC");
 	if (alert->time_ns > alert->start_ns + SECOND_NS)
-		n += snprintf(text + n, size - (size_t)n, "; raised %s after it began", nj_human_span(alert->time_ns - alert->start_ns, delay));
+		n += snprintf(text + n, size - (size_t)n, "; raised %s after it began",
+			      nj_human_span(alert->time_ns - alert->start_ns, delay));
 	if (alert->merged > 0)
 		n += snprintf(text + n, size - (size_t)n, "; %u more of the same folded in", alert->merged);
 	if (alert->queued)
@@ -260,7 +276,8 @@ static void print_share(struct nj_console *console, double share)
 
 #define COLUMN_VALUE 13
 
-static void print_feature(struct nj_console *console, const struct nj_alert_feature *feature, unsigned name_width, bool bar)
+static void print_feature(struct nj_console *console, const struct nj_alert_feature *feature, unsigned name_width,
+			  bool bar)
 {
 	nj_human name, value, usual, peers, share;
 	fprintf(console->out, "  ");
@@ -288,7 +305,8 @@ static void print_features(struct nj_console *console, const struct nj_alert *al
 	bool bar = INDENT + name_width + numbers + 13 < console->width;
 	fprintf(console->out, "  %s", nj_ink(console, NJ_INK_DIM));
 	nj_console_cell(console, "driven by", name_width, false);
-	fprintf(console->out, "%*s%*s%*s%7s%s\n", COLUMN_VALUE, "here", COLUMN_VALUE, "usual", COLUMN_VALUE, "peers", "share", nj_ink(console, NJ_INK_PLAIN));
+	fprintf(console->out, "%*s%*s%*s%7s%s\n", COLUMN_VALUE, "here", COLUMN_VALUE, "usual", COLUMN_VALUE, "peers",
+		"share", nj_ink(console, NJ_INK_PLAIN));
 	for (unsigned i = 0; i < alert->features_n; i++)
 		print_feature(console, &alert->features[i], name_width, bar);
 }
@@ -305,7 +323,8 @@ static void print_peers(struct nj_console *console, const struct nj_alert *alert
 		if (peer->bytes_out + peer->bytes_in == 0)
 			snprintf(line + n, sizeof line - (size_t)n, "no payload");
 		else
-			snprintf(line + n, sizeof line - (size_t)n, "sent %s, got %s", nj_human_bytes((double)peer->bytes_out, out),
+			snprintf(line + n, sizeof line - (size_t)n, "sent %s, got %s",
+				 nj_human_bytes((double)peer->bytes_out, out),
 				 nj_human_bytes((double)peer->bytes_in, in));
 		print_fact(console, i == 0 ? "with" : "", line);
 	}
@@ -318,16 +337,20 @@ static void print_peers(struct nj_console *console, const struct nj_alert *alert
 char *nj_visibility_words(const struct nj_alert *alert, char *text, size_t size)
 {
 	nj_human dropped, one_sided, age;
-	int n = snprintf(text, size, "judged by %s", alert->visibility.baseline[0] != '\0' ? alert->visibility.baseline : "prior");
+	int n = snprintf(text, size, "judged by %s",
+			 alert->visibility.baseline[0] != '\0' ? alert->visibility.baseline : "prior");
 	if (alert->visibility.baseline_age_s > 0)
-		n += snprintf(text + n, size - (size_t)n, ", agent known for %s", nj_human_seconds(alert->visibility.baseline_age_s, age));
+		n += snprintf(text + n, size - (size_t)n, ", agent known for %s",
+			      nj_human_seconds(alert->visibility.baseline_age_s, age));
 	n += snprintf(text + n, size - (size_t)n, "; ");
 	if (alert->visibility.dropped_share > 0)
-		n += snprintf(text + n, size - (size_t)n, "%s of frames lost meanwhile", nj_human_share(alert->visibility.dropped_share, dropped));
+		n += snprintf(text + n, size - (size_t)n, "%s of frames lost meanwhile",
+			      nj_human_share(alert->visibility.dropped_share, dropped));
 	else
 		n += snprintf(text + n, size - (size_t)n, "no frame lost meanwhile");
 	if (alert->visibility.one_sided_share > 0)
-		snprintf(text + n, size - (size_t)n, ", %s of flows seen in one direction only", nj_human_share(alert->visibility.one_sided_share, one_sided));
+		snprintf(text + n, size - (size_t)n, ", %s of flows seen in one direction only",
+			 nj_human_share(alert->visibility.one_sided_share, one_sided));
 	return text;
 }
 
@@ -348,8 +371,8 @@ void nj_summary_alert(struct nj_console *console, const struct nj_alert *alert, 
 	print_fact(console, "seen", nj_visibility_words(alert, line, sizeof line));
 	if (source != NULL && alert->flows_n > 0) {
 		/* Not wrapped: a command must survive copy and paste. */
-		fprintf(console->out, "  %s%-*s%snightjar flows %s | grep -F '%s'\n", nj_ink(console, NJ_INK_DIM), KEY_COLUMN - INDENT, "its flow",
-			nj_ink(console, NJ_INK_PLAIN), source, alert->flows[0]);
+		fprintf(console->out, "  %s%-*s%snightjar flows %s | grep -F '%s'\n", nj_ink(console, NJ_INK_DIM),
+			KEY_COLUMN - INDENT, "its flow", nj_ink(console, NJ_INK_PLAIN), source, alert->flows[0]);
 	}
 }
 
@@ -359,8 +382,9 @@ void nj_summary_alert_line(struct nj_console *console, const struct nj_alert *al
 	nj_human when, p;
 	agent_words(alert, agent, sizeof agent);
 	nj_label(alert->summary, strnlen(alert->summary, sizeof alert->summary), text, sizeof text);
-	fprintf(console->out, "%s %s%-8s%s ", nj_human_time(alert->time_ns, when), nj_ink(console, severity_inks[alert->severity]),
-		nj_severity_text(alert->severity), nj_ink(console, NJ_INK_PLAIN));
+	fprintf(console->out, "%s %s%-8s%s ", nj_human_time(alert->time_ns, when),
+		nj_ink(console, severity_inks[alert->severity]), nj_severity_text(alert->severity),
+		nj_ink(console, NJ_INK_PLAIN));
 	nj_console_cell(console, alert->detector, 14, false);
 	fprintf(console->out, " p %-7s ", nj_human_p(alert->p, p));
 	unsigned used = 19 + 1 + 8 + 1 + 14 + 3 + 7 + 1, wanted = nj_utf8_length(agent);
@@ -380,7 +404,8 @@ static void print_none(struct nj_console *console, const struct nj_facts *facts)
 	if (facts->account.frames_seen == 0)
 		return;
 	snprintf(line, sizeof line,
-		 "No agent behaved strangely enough for this budget in %s of traffic. What needs longer than that to show - slow scans, rare beacons, small "
+		 "No agent behaved strangely enough for this budget in %s of traffic. What needs longer than that to "
+		 "show - slow scans, rare beacons, small "
 		 "daily uploads - cannot be ruled out.",
 		 nj_human_span(facts->last_ns - facts->first_ns, span));
 	fprintf(console->out, "  ");
@@ -426,7 +451,8 @@ static void print_next(struct nj_console *console, const struct nj_facts *facts,
 	}
 }
 
-void nj_summary_print(struct nj_console *console, const struct nj_facts *facts, const struct nj_findings *findings, uint32_t top)
+void nj_summary_print(struct nj_console *console, const struct nj_facts *facts, const struct nj_findings *findings,
+		      uint32_t top)
 {
 	print_capture(console, facts, findings);
 	putc('\n', console->out);
@@ -445,10 +471,12 @@ void nj_summary_print(struct nj_console *console, const struct nj_facts *facts, 
 			putc('\n', console->out);
 	}
 	if (findings->alerts_lost > 0)
-		fprintf(console->out, "  %ju more were raised than are kept here; --json has them all\n", (uintmax_t)findings->alerts_lost);
+		fprintf(console->out, "  %ju more were raised than are kept here; --json has them all\n",
+			(uintmax_t)findings->alerts_lost);
 	if (findings->alerts_n == 0 || findings->alerts_n > top)
 		putc('\n', console->out);
 	print_next(console, facts, findings);
 	if (facts->interrupted)
-		fprintf(console->out, "\n%sInterrupted: this is what had been read until then.%s\n", nj_ink(console, NJ_INK_BOLD), nj_ink(console, NJ_INK_PLAIN));
+		fprintf(console->out, "\n%sInterrupted: this is what had been read until then.%s\n",
+			nj_ink(console, NJ_INK_BOLD), nj_ink(console, NJ_INK_PLAIN));
 }

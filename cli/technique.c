@@ -1,4 +1,5 @@
-/* What technique ids stand for, for people who do not know them by heart. Names are those of MITRE ATT&CK and ATLAS; only what the detectors can say is here. */
+/* What technique ids stand for, for people who do not know them by heart. Names are those of MITRE ATT&CK and ATLAS;
+ * only what the detectors can say is here. */
 #include "cli/report.h"
 
 #include <string.h>

@@ -5,7 +5,8 @@
 
 #include <string.h>
 
-enum nj_exit nj_verb_fail(const struct nj_arguments *arguments, struct nj_console *console, int error, const struct nj_message *message)
+enum nj_exit nj_verb_fail(const struct nj_arguments *arguments, struct nj_console *console, int error,
+			  const struct nj_message *message)
 {
 	const char *words = message->text[0] != '\0' ? message->text : nj_error_text(error);
 	char line[sizeof message->text * 2];

@@ -1,5 +1,5 @@
-/* The verbs, one file each. Every one takes the parsed command line and the console and gives the program's exit code; what went wrong was told on
- * console->err in one line. */
+/* The verbs, one file each. Every one takes the parsed command line and the console and gives the program's exit code;
+ * what went wrong was told on console->err in one line. */
 #ifndef NJ_CLI_VERBS_H
 #define NJ_CLI_VERBS_H
 
@@ -16,6 +16,7 @@ enum nj_exit nj_evaluate_run(const struct nj_arguments *arguments, struct nj_con
 enum nj_exit nj_config_run(const struct nj_arguments *arguments, struct nj_console *console);
 
 /* Tells *message* as "nightjar VERB: ..." and gives the exit code for *error*. */
-enum nj_exit nj_verb_fail(const struct nj_arguments *arguments, struct nj_console *console, int error, const struct nj_message *message);
+enum nj_exit nj_verb_fail(const struct nj_arguments *arguments, struct nj_console *console, int error,
+			  const struct nj_message *message);
 
 #endif

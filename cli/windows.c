@@ -1,4 +1,5 @@
-/* `nightjar windows`: what every agent did, window by window: as text for people, or whole as JSON. How others check what the detectors were given. */
+/* `nightjar windows`: what every agent did, window by window: as text for people, or whole as JSON. How others check
+ * what the detectors were given. */
 #include "cli/verbs.h"
 
 #include "aggregator/alert.h"
@@ -27,14 +28,17 @@ static void print_head(struct nj_console *console, const struct nj_window *windo
 {
 	const struct nj_features *f = &window->features;
 	nj_human when, agent, out, in, opened, failed, contacts;
-	fprintf(console->out, "%s  %s%-15s%s  ", nj_human_time(window->start_ns, when), nj_ink(console, NJ_INK_BOLD), nj_human_agent(&window->agent, agent),
-		nj_ink(console, NJ_INK_PLAIN));
-	fprintf(console->out, "out %s, in %s", nj_human_bytes((double)(f->bytes_out_external + f->bytes_out_internal), out),
+	fprintf(console->out, "%s  %s%-15s%s  ", nj_human_time(window->start_ns, when), nj_ink(console, NJ_INK_BOLD),
+		nj_human_agent(&window->agent, agent), nj_ink(console, NJ_INK_PLAIN));
+	fprintf(console->out, "out %s, in %s",
+		nj_human_bytes((double)(f->bytes_out_external + f->bytes_out_internal), out),
 		nj_human_bytes((double)(f->bytes_in_external + f->bytes_in_internal), in));
-	fprintf(console->out, "; %s contacts, %s opened", nj_human_count(window->contacts_n + f->contacts_rest, contacts), nj_human_count(f->flows_opened, opened));
+	fprintf(console->out, "; %s contacts, %s opened",
+		nj_human_count(window->contacts_n + f->contacts_rest, contacts),
+		nj_human_count(f->flows_opened, opened));
 	if (f->flows_refused + f->flows_unanswered > 0)
-		fprintf(console->out, ", %s%s failed%s", nj_ink(console, NJ_INK_RED), nj_human_count(f->flows_refused + f->flows_unanswered, failed),
-			nj_ink(console, NJ_INK_PLAIN));
+		fprintf(console->out, ", %s%s failed%s", nj_ink(console, NJ_INK_RED),
+			nj_human_count(f->flows_refused + f->flows_unanswered, failed), nj_ink(console, NJ_INK_PLAIN));
 	putc('\n', console->out);
 }
 
@@ -45,8 +49,9 @@ static void print_contact(struct nj_console *console, const struct nj_contact *c
 	nj_label(contact->name, strlen(contact->name), name, sizeof name);
 	nj_label(contact->app, strlen(contact->app), app, sizeof app);
 	nj_human_endpoint(&contact->peer, contact->port, contact->protocol, endpoint);
-	fprintf(console->out, "    %s %-26s %-14s out %s, in %s", contact->role == NJ_ROLE_SERVER ? "from" : "to  ", endpoint, app,
-		nj_human_bytes((double)contact->bytes_out, out), nj_human_bytes((double)contact->bytes_in, in));
+	fprintf(console->out, "    %s %-26s %-14s out %s, in %s", contact->role == NJ_ROLE_SERVER ? "from" : "to  ",
+		endpoint, app, nj_human_bytes((double)contact->bytes_out, out),
+		nj_human_bytes((double)contact->bytes_in, in));
 	if (contact->opened > 0)
 		fprintf(console->out, "; %u opened", contact->opened);
 	if (contact->answered > 0)
@@ -60,7 +65,8 @@ static void print_contact(struct nj_console *console, const struct nj_contact *c
 
 static int by_bytes(const void *a, const void *b)
 {
-	const struct nj_contact *left = *(const struct nj_contact *const *)a, *right = *(const struct nj_contact *const *)b;
+	const struct nj_contact *left = *(const struct nj_contact *const *)a,
+				*right = *(const struct nj_contact *const *)b;
 	uint64_t l = left->bytes_out + left->bytes_in, r = right->bytes_out + right->bytes_in;
 	if (l != r)
 		return l > r ? -1 : 1;
@@ -86,7 +92,8 @@ static void print_domains(struct nj_console *console, const struct nj_window *wi
 	char name[NJ_DOMAIN_TEXT_MAX * 3];
 	for (uint32_t i = 0; i < window->domains_n && i < DOMAINS_TOLD; i++) {
 		nj_label(window->domains[i].name, strlen(window->domains[i].name), name, sizeof name);
-		fprintf(console->out, "    dns  %s: %u questions, %u without such a name\n", name, window->domains[i].queries, window->domains[i].nxdomain);
+		fprintf(console->out, "    dns  %s: %u questions, %u without such a name\n", name,
+			window->domains[i].queries, window->domains[i].nxdomain);
 	}
 	if (window->domains_n > DOMAINS_TOLD)
 		fprintf(console->out, "    dns  and %u domains more\n", window->domains_n - DOMAINS_TOLD);
@@ -118,7 +125,8 @@ static int on_window(void *context, const struct nj_window *window)
 	return ferror(printer->console->out) ? nj_console_flush(printer->console, &printer->message) : NJ_OK;
 }
 
-static int on_tick(void *context, uint64_t start_ns, uint32_t width_ms, const struct nj_sensor_account *account, bool finish)
+static int on_tick(void *context, uint64_t start_ns, uint32_t width_ms, const struct nj_sensor_account *account,
+		   bool finish)
 {
 	(void)context, (void)start_ns, (void)width_ms, (void)account, (void)finish;
 	return NJ_OK;
@@ -129,7 +137,8 @@ enum nj_exit nj_windows_run(const struct nj_arguments *arguments, struct nj_cons
 	struct printer printer = {.arguments = arguments, .console = console};
 	struct nj_reading reading;
 	if (arguments->agent != NULL && !nj_human_agent_parse(arguments->agent, &printer.agent)) {
-		nj_fail(&printer.message, NJ_ERR_USAGE, "--agent %.80s: not an address like 10.1.2.3 or vlan:7/10.1.2.3", arguments->agent);
+		nj_fail(&printer.message, NJ_ERR_USAGE,
+			"--agent %.80s: not an address like 10.1.2.3 or vlan:7/10.1.2.3", arguments->agent);
 		return nj_verb_fail(arguments, console, NJ_ERR_USAGE, &printer.message);
 	}
 	struct nj_reading_plan plan = {.arguments = arguments,

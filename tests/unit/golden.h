@@ -1,5 +1,5 @@
-/* Golden files: what a function printed once, looked at and accepted. A mismatch prints the first lines that differ and the command that accepts the new text;
- * nothing accepts by itself. Tests run in the source folder. */
+/* Golden files: what a function printed once, looked at and accepted. A mismatch prints the first lines that differ and
+ * the command that accepts the new text; nothing accepts by itself. Tests run in the source folder. */
 #ifndef NJ_TESTS_GOLDEN_H
 #define NJ_TESTS_GOLDEN_H
 
@@ -55,7 +55,10 @@ static inline bool golden_equal(const char *test, const char *name, const char *
 	bool equal = wanted != NULL && strcmp(wanted, got) == 0;
 	if (!equal && wanted != NULL) {
 		golden_difference(wanted, got);
-		fprintf(stderr, "%s differs. If the new text is right: %s --accept (in the source folder), and commit it with the reason\n", path, test);
+		fprintf(stderr,
+			"%s differs. If the new text is right: %s --accept (in the source folder), and commit it with "
+			"the reason\n",
+			path, test);
 	}
 	free(wanted);
 	return equal;

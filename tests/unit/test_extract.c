@@ -10,10 +10,15 @@
 
 #include <cmocka.h>
 
-static struct nj_packet packet_between(struct nj_addr src, uint16_t src_port, struct nj_addr dst, uint16_t dst_port, uint64_t second)
+static struct nj_packet packet_between(struct nj_addr src, uint16_t src_port, struct nj_addr dst, uint16_t dst_port,
+				       uint64_t second)
 {
-	return (struct nj_packet){
-		.t_ns = SAMPLE_START_NS + second * SAMPLE_SECOND, .src = src, .dst = dst, .src_port = src_port, .dst_port = dst_port, .protocol = NJ_PROTOCOL_TCP};
+	return (struct nj_packet){.t_ns = SAMPLE_START_NS + second * SAMPLE_SECOND,
+				  .src = src,
+				  .dst = dst,
+				  .src_port = src_port,
+				  .dst_port = dst_port,
+				  .protocol = NJ_PROTOCOL_TCP};
 }
 
 static bool matches(const struct nj_alert *alert, struct nj_packet packet)
@@ -40,7 +45,8 @@ static void only_in_its_time_segment_and_protocol(void **state)
 	(void)state;
 	struct nj_alert alert;
 	sample_scan(&alert);
-	struct nj_packet packet = packet_between(sample_addr(10, 20, 1, 5), 40000, sample_addr(10, 20, 3, 17), 445, 1300);
+	struct nj_packet packet =
+		packet_between(sample_addr(10, 20, 1, 5), 40000, sample_addr(10, 20, 3, 17), 445, 1300);
 	assert_true(matches(&alert, packet));
 	packet.t_ns = alert.start_ns - 1;
 	assert_false(matches(&alert, packet));
@@ -54,7 +60,8 @@ static void only_in_its_time_segment_and_protocol(void **state)
 	assert_false(matches(&alert, packet));
 }
 
-/* Of a sweep only examples are listed: peers on a port stand for all on it, ports of one address for all of its ports. */
+/* Of a sweep only examples are listed: peers on a port stand for all on it, ports of one address for all of its ports.
+ */
 static void examples_stand_for_more(void **state)
 {
 	(void)state;

@@ -1,4 +1,5 @@
-/* What a run found, gathered: nothing is lost when bins double, the agents' table overflows or the points run out, and order is as promised. */
+/* What a run found, gathered: nothing is lost when bins double, the agents' table overflows or the points run out, and
+ * order is as promised. */
 #include "cli/findings.h"
 
 #include "tests/unit/sample_findings.h"
@@ -33,7 +34,8 @@ static void bins_double_and_keep_everything(void **state)
 	uint64_t fed = 0;
 	double sent = 0, values[NJ_BINS_MAX];
 	for (uint64_t hour = 0; hour < 365 * 24; hour++) {
-		struct nj_sensor_account account = {.frames_seen = hour % 97 + 1, .frames_decoded = hour % 97 + 1, .bytes_seen = 100};
+		struct nj_sensor_account account = {
+			.frames_seen = hour % 97 + 1, .frames_decoded = hour % 97 + 1, .bytes_seen = 100};
 		fed += account.frames_seen;
 		nj_findings_tick(&findings, SAMPLE_START_NS + hour * 3600 * SAMPLE_SECOND, &account);
 		sample_window(&findings, (struct nj_agent_id){.addr = sample_addr(10, 0, 0, 1)}, hour * 3600, 1, 0);
@@ -41,7 +43,8 @@ static void bins_double_and_keep_everything(void **state)
 	}
 	assert_true(findings.bins_n <= NJ_BINS_MAX && findings.bins_n > NJ_BINS_MAX / 3);
 	assert_int_equal(frames_in_bins(), fed);
-	const struct nj_finding_agent *agent = nj_findings_agent(&findings, &(struct nj_agent_id){.addr = sample_addr(10, 0, 0, 1)});
+	const struct nj_finding_agent *agent =
+		nj_findings_agent(&findings, &(struct nj_agent_id){.addr = sample_addr(10, 0, 0, 1)});
 	assert_non_null(agent);
 	nj_findings_course(&findings, agent, NJ_COURSE_bytes_out_external, values);
 	double total = 0;
@@ -73,7 +76,8 @@ static void the_quiet_half_goes_and_is_counted(void **state)
 	const struct nj_finding_agent *talkers[5];
 	assert_int_equal(nj_findings_talkers(&findings, talkers, 5), 5);
 	for (unsigned i = 1; i < 5; i++)
-		assert_true(talkers[i - 1]->bytes_out + talkers[i - 1]->bytes_in >= talkers[i]->bytes_out + talkers[i]->bytes_in);
+		assert_true(talkers[i - 1]->bytes_out + talkers[i - 1]->bytes_in >=
+			    talkers[i]->bytes_out + talkers[i]->bytes_in);
 	assert_false(findings.failed);
 	nj_findings_fini(&findings);
 }
@@ -85,7 +89,10 @@ static void points_run_out_and_are_counted(void **state)
 	uint32_t agents = 40000, windows = 9; /* 360,000 agent bins, more than the points there are */
 	for (uint32_t w = 0; w < windows; w++)
 		for (uint32_t i = 0; i < agents; i++)
-			sample_window(&findings, (struct nj_agent_id){.addr = sample_addr(2, i >> 16 & 255, i >> 8 & 255, i & 255)}, w * 10, 1, 0);
+			sample_window(
+				&findings,
+				(struct nj_agent_id){.addr = sample_addr(2, i >> 16 & 255, i >> 8 & 255, i & 255)},
+				w * 10, 1, 0);
 	assert_int_equal(findings.points_n, NJ_FINDING_POINTS_MAX);
 	assert_int_equal(findings.points_n + findings.points_lost, agents * windows);
 	assert_int_equal(findings.windows, agents * windows);
@@ -128,8 +135,10 @@ static void severities_are_reached_from_above_only(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(bins_double_and_keep_everything),	 cmocka_unit_test(the_quiet_half_goes_and_is_counted),
-		cmocka_unit_test(points_run_out_and_are_counted),	 cmocka_unit_test(alerts_are_sorted_counted_and_bounded),
+		cmocka_unit_test(bins_double_and_keep_everything),
+		cmocka_unit_test(the_quiet_half_goes_and_is_counted),
+		cmocka_unit_test(points_run_out_and_are_counted),
+		cmocka_unit_test(alerts_are_sorted_counted_and_bounded),
 		cmocka_unit_test(severities_are_reached_from_above_only),
 	};
 	return cmocka_run_group_tests_name("findings", tests, NULL, NULL);

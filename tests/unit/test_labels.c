@@ -35,7 +35,8 @@ static int make_folder(void **state)
 
 static int drop_folder(void **state)
 {
-	static const char *const names[] = {"labels.csv", "capture.pcap", "inventory.yaml", "one.labels.csv", "one.pcapng.zst", "two.labels.csv"};
+	static const char *const names[] = {"labels.csv",     "capture.pcap",   "inventory.yaml",
+					    "one.labels.csv", "one.pcapng.zst", "two.labels.csv"};
 	char path[256];
 	(void)state;
 	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
@@ -66,7 +67,8 @@ static void addresses_out_of_free_words(void **state)
 		char text[256] = "", one[NJ_NETWORK_TEXT_MAX];
 		uint32_t n = nj_label_addresses(rows[i].words, found, NJ_LABEL_ADDRESSES_MAX);
 		for (uint32_t k = 0; k < n; k++)
-			snprintf(text + strlen(text), sizeof text - strlen(text), "%s%s", k > 0 ? " " : "", nj_network_text(&found[k], one));
+			snprintf(text + strlen(text), sizeof text - strlen(text), "%s%s", k > 0 ? " " : "",
+				 nj_network_text(&found[k], one));
 		/* Whether a single address is written with its prefix is nj_network_text's affair. */
 		char *host = strstr(text, "/32");
 		while (host != NULL) {
@@ -129,8 +131,8 @@ static void labels_beside_their_captures(void **state)
 	struct nj_labels labels;
 	struct nj_message message;
 	write_file("one.pcapng.zst", "");
-	write_file("one.labels.csv",
-		   "start,end,agent,technique,label,peer,words\n1,2,10.20.10.12,T1046,scan-horizontal,10.20.20.0/24 10.20.30.0/24,a sweep\n");
+	write_file("one.labels.csv", "start,end,agent,technique,label,peer,words\n1,2,10.20.10.12,T1046,scan-"
+				     "horizontal,10.20.20.0/24 10.20.30.0/24,a sweep\n");
 	assert_int_equal(nj_labels_load(folder, NULL, &message, &labels), NJ_OK);
 	assert_int_equal(labels.captures_n, 1);
 	assert_string_equal(labels.captures[0].name, "one");
@@ -151,7 +153,8 @@ static void bad_labels_are_refused_with_their_line(void **state)
 	assert_int_equal(nj_labels_load(folder, NULL, &message, &labels), NJ_ERR_FORMAT);
 	assert_non_null(strstr(message.text, "labels.csv:1:"));
 	write_file("capture.pcap", "");
-	write_file("labels.csv", "start,end,agent,technique,label,peer,words\n1,2,10.0.0.1,,beacon,,\nsoon,2,10.0.0.1,,beacon,,\n");
+	write_file("labels.csv",
+		   "start,end,agent,technique,label,peer,words\n1,2,10.0.0.1,,beacon,,\nsoon,2,10.0.0.1,,beacon,,\n");
 	assert_int_equal(nj_labels_load(folder, NULL, &message, &labels), NJ_ERR_FORMAT);
 	assert_non_null(strstr(message.text, "labels.csv:3:"));
 	write_file("labels.csv", "");
@@ -178,8 +181,12 @@ static void feed_failures(struct nj_counters *counters, uint32_t hosts, uint64_t
 	memset(contacts, 0, sizeof contacts);
 	assert_true(hosts <= 64);
 	for (uint32_t i = 0; i < hosts; i++)
-		contacts[i] = (struct nj_contact){
-			.peer = sample_addr(10, 1, (unsigned)second & 255, i), .port = 445, .protocol = 6, .role = NJ_ROLE_CLIENT, .opened = 1, .unanswered = 1};
+		contacts[i] = (struct nj_contact){.peer = sample_addr(10, 1, (unsigned)second & 255, i),
+						  .port = 445,
+						  .protocol = 6,
+						  .role = NJ_ROLE_CLIENT,
+						  .opened = 1,
+						  .unanswered = 1};
 	struct nj_window window = {.agent = {.addr = sample_addr(10, 0, 0, 9)},
 				   .start_ns = SAMPLE_START_NS + second * SAMPLE_SECOND,
 				   .width_ms = 10000,

@@ -28,7 +28,9 @@ static void silent_in_a_pipe(void **state)
 	struct nj_progress progress;
 	nj_progress_init(&progress, out, false, 80, 0);
 	for (uint64_t t = 0; t < 100; t++)
-		nj_progress_show(&progress, &(struct nj_progress_state){.bytes_done = t, .bytes_total = 100, .packets = t}, t * SECOND);
+		nj_progress_show(&progress,
+				 &(struct nj_progress_state){.bytes_done = t, .bytes_total = 100, .packets = t},
+				 t * SECOND);
 	nj_progress_clear(&progress);
 	fclose(out);
 	assert_int_equal(size, 0);
@@ -55,7 +57,12 @@ static void share_rate_and_time_left(void **state)
 	struct nj_progress progress;
 	nj_progress_init(&progress, out, true, 100, 0);
 	for (uint64_t t = 1; t <= 10; t++)
-		nj_progress_show(&progress, &(struct nj_progress_state){.bytes_done = t * 1000000, .bytes_total = 40000000, .packets = t * 12345, .alerts = t / 10}, t * SECOND);
+		nj_progress_show(&progress,
+				 &(struct nj_progress_state){.bytes_done = t * 1000000,
+							     .bytes_total = 40000000,
+							     .packets = t * 12345,
+							     .alerts = t / 10},
+				 t * SECOND);
 	fflush(out);
 	const char *last = strrchr(text, '\r');
 	assert_non_null(last);
@@ -94,9 +101,13 @@ static void fits_any_width(void **state)
 	char line[256];
 	for (unsigned width = 40; width <= 200; width += 7) {
 		struct nj_progress progress = {.width = width, .bytes_per_s = 1e9, .packets_per_s = 2e6};
-		nj_progress_line(&progress, &(struct nj_progress_state){.bytes_done = 1, .bytes_total = 1u << 30, .packets = 123456789, .alerts = 12}, line, sizeof line);
+		nj_progress_line(&progress,
+				 &(struct nj_progress_state){
+					 .bytes_done = 1, .bytes_total = 1u << 30, .packets = 123456789, .alerts = 12},
+				 line, sizeof line);
 		assert_true(strlen(line) < width);
-		nj_progress_line(&progress, &(struct nj_progress_state){.bytes_done = 1, .packets = 5}, line, sizeof line);
+		nj_progress_line(&progress, &(struct nj_progress_state){.bytes_done = 1, .packets = 5}, line,
+				 sizeof line);
 		assert_null(strstr(line, "%"));
 		assert_null(strstr(line, "left"));
 	}
@@ -105,10 +116,8 @@ static void fits_any_width(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(silent_in_a_pipe),
-		cmocka_unit_test(a_short_job_shows_nothing),
-		cmocka_unit_test(share_rate_and_time_left),
-		cmocka_unit_test(drawn_at_most_five_times_a_second),
+		cmocka_unit_test(silent_in_a_pipe),         cmocka_unit_test(a_short_job_shows_nothing),
+		cmocka_unit_test(share_rate_and_time_left), cmocka_unit_test(drawn_at_most_five_times_a_second),
 		cmocka_unit_test(fits_any_width),
 	};
 	return cmocka_run_group_tests_name("progress", tests, NULL, NULL);

@@ -1,5 +1,6 @@
-/* The report page: that it is whole, that hostile names stay text, that its policy names the very style and script it holds, that the same facts give the same
- * bytes. With NJ_REPORT_OUT=FILE the page of the made-up run is also written there, to be looked at. */
+/* The report page: that it is whole, that hostile names stay text, that its policy names the very style and script it
+ * holds, that the same facts give the same bytes. With NJ_REPORT_OUT=FILE the page of the made-up run is also written
+ * there, to be looked at. */
 #include "cli/report.h"
 
 #include "common/json.h"
@@ -132,8 +133,9 @@ static void written_whole_or_not_at_all(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(every_slot_is_filled), cmocka_unit_test(hostile_names_stay_text), cmocka_unit_test(nothing_is_fetched),
-		cmocka_unit_test(data_is_json),		cmocka_unit_test(same_facts_same_bytes),   cmocka_unit_test(written_whole_or_not_at_all),
+		cmocka_unit_test(every_slot_is_filled),  cmocka_unit_test(hostile_names_stay_text),
+		cmocka_unit_test(nothing_is_fetched),    cmocka_unit_test(data_is_json),
+		cmocka_unit_test(same_facts_same_bytes), cmocka_unit_test(written_whole_or_not_at_all),
 	};
 	return cmocka_run_group_tests_name("report", tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
-/* The terminal summary against golden files at three widths, with and without colour, and the promises no golden file shows: no control character of a stranger
- * gets through, no line is wider than the terminal. */
+/* The terminal summary against golden files at three widths, with and without colour, and the promises no golden file
+ * shows: no control character of a stranger gets through, no line is wider than the terminal. */
 #include "cli/summary.h"
 
 #include "tests/unit/golden.h"
@@ -22,7 +22,8 @@ static char *render(unsigned width, bool colour, bool utf8, bool with_alerts, ui
 	assert_int_equal(nj_findings_init(&findings, false), NJ_OK);
 	sample_findings(&findings, with_alerts);
 	sample_facts(&facts);
-	struct nj_console console = {.out = open_memstream(&text, &size), .err = stderr, .colour = colour, .utf8 = utf8, .width = width};
+	struct nj_console console = {
+		.out = open_memstream(&text, &size), .err = stderr, .colour = colour, .utf8 = utf8, .width = width};
 	assert_non_null(console.out);
 	nj_summary_print(&console, &facts, &findings, top);
 	assert_int_equal(fclose(console.out), 0);
@@ -69,7 +70,8 @@ static void lines_fit(void **state)
 	for (unsigned width = 70; width <= 160; width += 10) {
 		char *text = render(width, false, true, true, 2);
 		for (char *line = strtok(text, "\n"); line != NULL; line = strtok(NULL, "\n")) {
-			if (nj_utf8_length(line) > width && strstr(line, "</script>") == NULL && strstr(line, "nightjar ") == NULL)
+			if (nj_utf8_length(line) > width && strstr(line, "</script>") == NULL &&
+			    strstr(line, "nightjar ") == NULL)
 				fail_msg("%u columns: %u in: %s", width, nj_utf8_length(line), line);
 		}
 		free(text);
@@ -97,8 +99,12 @@ static void ascii_where_utf8_is_not_spoken(void **state)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(golden_80),	     cmocka_unit_test(golden_120_colour),	    cmocka_unit_test(golden_short),
-		cmocka_unit_test(golden_none),	     cmocka_unit_test(lines_fit),		    cmocka_unit_test(no_foreign_control_character),
+		cmocka_unit_test(golden_80),
+		cmocka_unit_test(golden_120_colour),
+		cmocka_unit_test(golden_short),
+		cmocka_unit_test(golden_none),
+		cmocka_unit_test(lines_fit),
+		cmocka_unit_test(no_foreign_control_character),
 		cmocka_unit_test(ascii_where_utf8_is_not_spoken),
 	};
 	program = argv[0];
