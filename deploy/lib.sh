@@ -2,6 +2,7 @@
 # shellcheck shell=bash
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+# shellcheck disable=SC2034  # used by the scripts that source this
 BUILD=${NJ_BUILD:-$ROOT/build}
 STEP="start"
 
@@ -88,6 +89,24 @@ install_packages() {
 		# shellcheck disable=SC2086
 		apt_install $wanted
 	done
+}
+
+# Suricata 7 (the JA4 oracle) is a backport on Debian 12. A stranger's apt sources are not ours to extend: only in CI, or when asked.
+install_suricata() {
+	installed suricata && return
+	. /etc/os-release
+	if [ "${VERSION_CODENAME:-}" = bookworm ]; then
+		if [ "${CI:-}" != true ] && [ "${NJ_BACKPORTS:-0}" != 1 ]; then
+			printf 'Suricata 7 is not installed: its comparison will be skipped. NJ_BACKPORTS=1 adds Debian backports and installs it.\n' >&2
+			return
+		fi
+		printf 'Types: deb\nURIs: http://deb.debian.org/debian\nSuites: bookworm-backports\nComponents: main\nSigned-By: %s\n' \
+			/usr/share/keyrings/debian-archive-keyring.gpg | as_root tee /etc/apt/sources.list.d/bookworm-backports.sources >/dev/null
+		as_root apt-get update -qq
+		as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends -t bookworm-backports suricata </dev/null >&2
+	else
+		as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends suricata </dev/null >&2
+	fi
 }
 
 build() {
