@@ -261,6 +261,30 @@ static uint64_t alert_id(const struct nj_desk *desk, const struct nj_score *scor
 	return id != 0 ? id : 1;
 }
 
+static bool is_peer(const struct nj_alert *alert, const struct nj_client *client)
+{
+	for (uint8_t i = 0; i < alert->peers_n; i++)
+		if (alert->peers[i].port == client->port && nj_addr_equal(&alert->peers[i].addr, &client->peer))
+			return true;
+	return false;
+}
+
+/* The program behind it: one seen with a peer of the alert in this window; for calls and uploads on connections opened earlier, the agent's usual one. */
+static void name_client(const struct nj_view *view, const struct nj_score *score, struct nj_alert *alert)
+{
+	const char *text = "";
+	bool by_connection = score->detector == NJ_DETECTOR_BEACON || score->detector == NJ_DETECTOR_EXFIL_NEW ||
+			     score->detector == NJ_DETECTOR_EXFIL_VOLUME || score->detector == NJ_DETECTOR_EXFIL_DIRECTION;
+	if (by_connection)
+		text = view->profile->client;
+	for (uint32_t i = 0; i < view->window->clients_n; i++)
+		if (is_peer(alert, &view->window->clients[i])) {
+			text = view->window->clients[i].text;
+			break;
+		}
+	nj_label_ascii(text, strnlen(text, NJ_CLIENT_TEXT_MAX), alert->client, sizeof alert->client);
+}
+
 static void fill(struct nj_desk *desk, const struct nj_judged *judged, const struct nj_score *score, double ln_p, enum nj_severity severity,
 		 bool permitted, struct nj_alert *alert)
 {
@@ -274,7 +298,6 @@ static void fill(struct nj_desk *desk, const struct nj_judged *judged, const str
 	alert->agent = score->agent;
 	if (known != NULL)
 		nj_label(known->name, strlen(known->name), alert->agent_name, sizeof alert->agent_name);
-	nj_label_ascii(view->profile->client, strnlen(view->profile->client, sizeof view->profile->client), alert->client, sizeof alert->client);
 	snprintf(alert->detector, sizeof alert->detector, "%s", detector->name);
 	alert->severity = severity;
 	alert->p = exp(ln_p);
@@ -282,6 +305,7 @@ static void fill(struct nj_desk *desk, const struct nj_judged *judged, const str
 	describe_baseline(desk, score, view->profile, alert);
 	memcpy(alert->sensor, desk->sensor, sizeof alert->sensor);
 	detector->explain(judged->judgement, view, score, alert);
+	name_client(view, score, alert);
 	if (alert->end_ns < alert->start_ns)
 		alert->end_ns = alert->start_ns;
 	if (permitted)

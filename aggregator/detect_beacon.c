@@ -22,6 +22,7 @@
 #include "aggregator/prior.h"
 #include "common/inventory.h"
 #include "common/label.h"
+#include "models/fuse.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -213,10 +214,15 @@ static void explain_beacon(const struct nj_judgement *judgement, const struct nj
 		 call->fresh ? "first met today" : "known before");
 	double prevalence = nj_fleet_prevalence(judgement->fleet, nj_fleet_service_key(&call->peer, call->port, call->protocol, judgement->key),
 						judgement->start_ns);
-	nj_alert_add_feature(alert, "beacon_score", "0..1", verdict.score, NAN, NAN, 0.6);
-	nj_alert_add_feature(alert, "beacon_period", "s", verdict.period_s, NAN, NAN, 0.1);
-	nj_alert_add_feature(alert, "beacon_spread", "ln", verdict.rho, 1.13, 1.13, 0.2);
-	nj_alert_add_feature(alert, "beacon_prevalence", "0..1", prevalence, NAN, NAN, 0.1);
+	const double log_p[3] = {log(verdict.p_rho), log(verdict.p_spectral), log(verdict.p_size)};
+	double share[3];
+	nj_fuse_shares(log_p, NULL, 3, share);
+	nj_alert_add_feature(alert, "beacon_spread", "ln", verdict.rho, 1.13, 1.13, share[0]);
+	nj_alert_add_feature(alert, "beacon_spectral_peak", "1", verdict.spectral, 1, NAN, share[1]);
+	nj_alert_add_feature(alert, "beacon_size_spread", "ln", verdict.size_dispersion, NAN, NAN, share[2]);
+	nj_alert_add_feature(alert, "beacon_period", "s", verdict.period_s, NAN, NAN, 0);
+	nj_alert_add_feature(alert, "beacon_score", "0..1", verdict.score, NAN, NAN, 0);
+	nj_alert_add_feature(alert, "beacon_prevalence", "0..1", prevalence, NAN, NAN, 0);
 	nj_alert_add_technique(alert, "T1071.001");
 	nj_alert_add_technique(alert, "T1573");
 	nj_alert_add_technique(alert, "AML.T0072");

@@ -167,10 +167,14 @@ static void explain_dns(const struct nj_judgement *judgement, const struct nj_vi
 		 nj_addr_text(&view->profile->agent.addr, agent), name->queries, name->text, nj_text_seconds(seconds, time),
 		 nj_text_bytes(score->harm, bytes), seconds > 0 ? score->harm / seconds : 0, mean_length(name), 100 * free_share(name),
 		 exp(judgement->prior->names_level + 2 * judgement->prior->names_scale));
-	nj_alert_add_feature(alert, "dns_information_top", "B/h", score->harm, usual, usual, 0.7);
-	nj_alert_add_feature(alert, "dns_name_length", "B", mean_length(name), 25, NAN, 0.1);
-	nj_alert_add_feature(alert, "dns_free_text_share", "0..1", free_share(name), 0.05, NAN, 0.1);
-	nj_alert_add_feature(alert, "agents_asking_it", "agents", nj_fleet_use(judgement->fleet, score->class_key, judgement->start_ns).agents, NAN, NAN, 0.1);
+	const struct nj_usual level = {judgement->prior->names_level, judgement->prior->names_scale};
+	double by_bytes = fmax(0, nj_usual_z(&level, log1p(score->harm)));
+	double by_length = mean_length(name) > LONG_BYTES ? LONG_BONUS : 0, by_type = free_share(name) > 0.5 ? FREE_TEXT_BONUS : 0;
+	double z = by_bytes + by_length + by_type > 0 ? by_bytes + by_length + by_type : 1;
+	nj_alert_add_feature(alert, "dns_information_top", "B/h", score->harm, usual, usual, by_bytes / z);
+	nj_alert_add_feature(alert, "dns_name_length", "B", mean_length(name), 25, NAN, by_length / z);
+	nj_alert_add_feature(alert, "dns_free_text_share", "0..1", free_share(name), 0.05, NAN, by_type / z);
+	nj_alert_add_feature(alert, "agents_asking_it", "agents", nj_fleet_use(judgement->fleet, score->class_key, judgement->start_ns).agents, NAN, NAN, 0);
 	nj_alert_add_technique(alert, "T1048.003");
 	nj_alert_add_technique(alert, "T1071.004");
 	nj_alert_add_technique(alert, "T1572");

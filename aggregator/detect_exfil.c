@@ -117,9 +117,9 @@ static void explain_volume(const struct nj_judgement *judgement, const struct nj
 		 nj_addr_text(&profile->agent.addr, agent), nj_text_bytes(score->harm, out), score->kind == KIND_HOUR ? "hour" : "day",
 		 nj_text_bytes((double)span->in, in), nj_text_bytes(expm1(mine.level), usual));
 	nj_alert_add_feature(alert, score->kind == KIND_HOUR ? "bytes_out_external_1h" : "bytes_out_external_24h", "B", score->harm, expm1(mine.level),
-			     expm1(prior.level), 0.8);
+			     expm1(prior.level), 1);
 	double ratio = nj_pcr_ratio((double)span->out, (double)span->in);
-	nj_alert_add_feature(alert, "pcr_external", "-1..1", ratio, judgement->prior->pcr_mean, judgement->prior->pcr_mean, 0.2);
+	nj_alert_add_feature(alert, "pcr_external", "-1..1", ratio, judgement->prior->pcr_mean, judgement->prior->pcr_mean, 0);
 	nj_alert_add_technique(alert, "T1048");
 	nj_alert_add_technique(alert, "T1041");
 	nj_alert_add_technique(alert, "AML.T0025");
@@ -193,8 +193,8 @@ static void explain_direction(const struct nj_judgement *judgement, const struct
 		 "%s has turned from receiving to sending: %s out and %s in for %s, producer-consumer ratio %.2f; usual is %.2f",
 		 nj_addr_text(&view->profile->agent.addr, agent), nj_text_bytes(score->harm, out), nj_text_bytes((double)targets->pcr_sum_in, in),
 		 nj_text_seconds((double)(judgement->start_ns - alert->start_ns) / 1e9, seconds), ratio, mean);
-	nj_alert_add_feature(alert, "pcr_external", "-1..1", ratio, mean, judgement->prior->pcr_mean, 0.9);
-	nj_alert_add_feature(alert, "bytes_out_external", "B", score->harm, NAN, NAN, 0.1);
+	nj_alert_add_feature(alert, "pcr_external", "-1..1", ratio, mean, judgement->prior->pcr_mean, 1);
+	nj_alert_add_feature(alert, "bytes_out_external", "B", score->harm, NAN, NAN, 0);
 	nj_alert_add_technique(alert, "T1048");
 	nj_alert_add_technique(alert, "T1020");
 	add_uploads(alert, view->window);
@@ -292,9 +292,9 @@ static void explain_new(const struct nj_judgement *judgement, const struct nj_vi
 		 nj_addr_text(&view->profile->agent.addr, agent), nj_text_bytes(score->harm, out), named ? target->name : peer, named ? " (" : "",
 		 named ? peer : "", named ? ")" : "", target->port, target->fresh ? "a destination first seen today" : "a destination it knows",
 		 nj_text_seconds(age_s, seconds), nj_text_bytes((double)target->in, in), nj_text_bytes(usual, usual_text));
-	nj_alert_add_feature(alert, target->fresh ? "bytes_out_new_peers" : "bytes_out_top_peer", "B", score->harm, usual, usual, 0.7);
-	nj_alert_add_feature(alert, "pcr_destination", "-1..1", nj_pcr_ratio((double)target->out, (double)target->in), judgement->prior->pcr_mean, NAN, 0.2);
-	nj_alert_add_feature(alert, "agents_using_it", "agents", nj_fleet_use(judgement->fleet, score->class_key, judgement->start_ns).agents, NAN, NAN, 0.1);
+	nj_alert_add_feature(alert, target->fresh ? "bytes_out_new_peers" : "bytes_out_top_peer", "B", score->harm, usual, usual, 1);
+	nj_alert_add_feature(alert, "pcr_destination", "-1..1", nj_pcr_ratio((double)target->out, (double)target->in), judgement->prior->pcr_mean, NAN, 0);
+	nj_alert_add_feature(alert, "agents_using_it", "agents", nj_fleet_use(judgement->fleet, score->class_key, judgement->start_ns).agents, NAN, NAN, 0);
 	nj_alert_add_technique(alert, target->port == 443 ? "T1567" : "T1048");
 	nj_alert_add_technique(alert, "T1041");
 	nj_alert_add_technique(alert, "AML.T0025");

@@ -392,10 +392,10 @@ static void explain_run(const struct nj_judgement *judgement, const struct nj_vi
 		 run_failures(run), run->refused, run->unanswered, run->reset, ceil(usual_failed) + 1, shape_of(run, peers, ports));
 	alert->end_ns = end_ns;
 	double fail_ratio = run->scan.contacts > 0 ? (double)run_failures(run) / run->scan.contacts : 0;
-	nj_alert_add_feature(alert, "first_contacts_failed", "contacts", run_failures(run), usual_failed, NAN, 0.6);
-	nj_alert_add_feature(alert, "fail_ratio", "0..1", fail_ratio, 1 - theta0, 1 - judgement->prior->answered_home, 0.2);
-	nj_alert_add_feature(alert, "peers", "peers", peers, NAN, NAN, 0.1);
-	nj_alert_add_feature(alert, "ports", "ports", ports, NAN, NAN, 0.1);
+	nj_alert_add_feature(alert, "first_contacts_failed", "contacts", run_failures(run), usual_failed, NAN, 1);
+	nj_alert_add_feature(alert, "fail_ratio", "0..1", fail_ratio, 1 - theta0, 1 - judgement->prior->answered_home, 0);
+	nj_alert_add_feature(alert, "peers", "peers", peers, NAN, NAN, 0);
+	nj_alert_add_feature(alert, "ports", "ports", ports, NAN, NAN, 0);
 	bool from_outside = !view->profile->home;
 	const char *shape = shape_of(run, peers, ports);
 	nj_alert_add_technique(alert, from_outside ? (peers > 2.5 ? "T1595.001" : "T1595.002") : "T1046");

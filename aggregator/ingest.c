@@ -19,6 +19,7 @@
 #define GROUP_MAX   64
 #define QUEUE_MAX   64 /* frames a peer, in the link */
 #define CREDIT      32
+#define LINGER_MS   1000 /* for the last acknowledgements, when the aggregator ends */
 #define SENSORS_MAX 4096
 #define JOURNAL_MAX (1ull << 30)
 
@@ -498,7 +499,8 @@ static int open_link(struct nj_ingest *in, struct nj_message *message)
 						.listen = true,
 						.plain_tcp = in->options.plain_tcp,
 						.queue_max = QUEUE_MAX,
-						.frame_bytes_max = NJ_BATCH_BYTES_MAX};
+						.frame_bytes_max = NJ_BATCH_BYTES_MAX,
+						.linger_ms = LINGER_MS};
 	struct nj_link_context *context = in->options.link_context;
 	int err = context == NULL ? nj_link_context_new(message, &in->own_context) : NJ_OK;
 	return err == NJ_OK ? nj_link_open(context != NULL ? context : in->own_context, &options, message, &in->link)

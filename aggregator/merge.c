@@ -299,7 +299,8 @@ static int gather(struct nj_merge *merge, uint64_t start_ns, struct nj_round *re
 	}
 	if (tellers > 1)
 		snprintf(ret_round->sensor, sizeof ret_round->sensor, "%u sensors", tellers);
-	qsort(merge->order, merge->order_n, sizeof *merge->order, compare_windows);
+	if (merge->order_n > 1)
+		qsort(merge->order, merge->order_n, sizeof *merge->order, compare_windows);
 	return 0;
 }
 

@@ -45,7 +45,8 @@ static void a_minute_beacon_is_told(void **state)
 		const struct nj_alert *alert = NULL;
 		assert_int_equal(sample_alerts(b, "beacon", &alert), 1);
 		assert_non_null(strstr(alert->summary, "198.51.100.66"));
-		assert_true(fabs(alert->features[1].value - 60) < 2); /* period */
+		assert_string_equal(alert->features[3].name, "beacon_period");
+		assert_true(fabs(alert->features[3].value - 60) < 2);
 		sample_bench_free(b);
 	}
 }

@@ -83,7 +83,7 @@ static void groups_have_quantiles(void **state)
 	assert_true(median > 46);
 	assert_true(median < 55);
 	for (int i = 0; i < 100; i++) { /* beyond the last there is only the first */
-		char name[16];
+		char name[32];
 		snprintf(name, sizeof name, "group-%d", i);
 		assert_true(nj_fleet_group(fleet, name) < NJ_FLEET_GROUPS_MAX);
 	}
