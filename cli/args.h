@@ -18,8 +18,8 @@
 	X(AGENTS, "agents", 0, 0, "", "ask a store for the agents it knows")                                           \
 	X(BASELINE, "baseline", 1, NJ_OPERANDS_MAX, "FILE|DIR|-...", "learn what is usual from captures of good days") \
 	X(EVALUATE, "evaluate", 1, 1, "DIR", "replay labelled captures; say what was found, missed and false")         \
-	X(CONFIG, "config", 2, NJ_OPERANDS_MAX, "check FILE...", "check inventory files; names the line of a mistake") \
-	X(VERSION, "version", 0, 0, "", "print the versions of Nightjar and of what it stands on")                     \
+	X(CONFIG, "config", 2, NJ_OPERANDS_MAX, "check FILE...", "check inventories and configurations by line")       \
+	X(VERSION, "version", 0, 0, "", "print the versions of program and formats")                                   \
 	X(HELP, "help", 0, 1, "[VERB]", "explain a verb and its options")
 
 enum nj_verb {

@@ -254,8 +254,9 @@ static void print_attacks(struct nj_console *console, const struct nj_evaluation
 		snprintf(what, sizeof what, "%s%s", evaluation->labels->captures[attack->capture].name,
 			 attack->queued ? " (over budget)" : "");
 		nj_label(what, strlen(what), safe, sizeof safe);
-		unsigned room = console->width > used + 12 ? console->width - used : 12;
-		nj_console_cell(console, safe, room < nj_utf8_length(safe) ? room : nj_utf8_length(safe), false);
+		/* In a pipe a name stays whole: something may want to find it. */
+		unsigned length = nj_utf8_length(safe), room = console->width > used + 12 ? console->width - used : 12;
+		nj_console_cell(console, safe, console->terminal && room < length ? room : length, false);
 		putc('\n', console->out);
 	}
 }
