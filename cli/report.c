@@ -403,12 +403,22 @@ static void fill_slot(struct nj_page *page, struct nj_text *text, const char *na
 	assert(!"a slot of page.html that nothing fills");
 }
 
+/* The axis ends with the last packet or alert: windows that only tell of timeouts may come minutes later. */
+static struct nj_axis axis_of(const struct nj_findings *findings)
+{
+	uint32_t n = findings->bins_n;
+	uint64_t end_ns = 0;
+	for (uint32_t i = 0; i < findings->alerts_n; i++)
+		end_ns = findings->alerts[i].end_ns > end_ns ? findings->alerts[i].end_ns : end_ns;
+	while (n > 1 && findings->bins[n - 1].frames == 0 && findings->origin_ns + (n - 1) * findings->bin_ns >= end_ns)
+		n--;
+	return (struct nj_axis){.origin_ns = findings->origin_ns, .bin_ns = findings->bin_ns, .bins_n = n};
+}
+
 char *nj_report_text(const struct nj_facts *facts, const struct nj_findings *findings)
 {
 	struct nj_text text = {0};
-	struct nj_page page = {.facts = facts,
-			       .findings = findings,
-			       .axis = {findings->origin_ns, findings->bin_ns, findings->bins_n}};
+	struct nj_page page = {.facts = facts, .findings = findings, .axis = axis_of(findings)};
 	nj_json_out_array(&page.plots, NULL);
 	const char *at = nj_report_page, *open;
 	while ((open = strstr(at, "{{")) != NULL) {

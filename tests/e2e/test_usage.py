@@ -95,7 +95,19 @@ class Usage(craft.Case):
         self.one_line(self.run_program("config", "check", self.path("who.yaml"), code=2), "who.yaml:2")
         with open(self.path("good.yaml"), "w") as file:
             file.write("home_networks: [10.0.0.0/8]\ndecoys:\n  - 10.20.9.9\n")
-        self.run_program("config", "check", self.path("good.yaml"))
+        self.assertIn(b"good (inventory)", self.run_program("config", "check", self.path("good.yaml")).stdout)
+
+    def test_config_check_knows_the_programs(self):
+        with open(self.path("a.yaml"), "w") as file:
+            file.write("listen: tcp://127.0.0.1:7117\nshards: 4\n")
+        self.assertIn(b"good (configuration of an aggregator)", self.run_program("config", "check", self.path("a.yaml")).stdout)
+        with open(self.path("s.yaml"), "w") as file:
+            file.write("journal: /tmp/j.db\nsensor: tap-1\nflows_max: 5000\n")
+        self.assertIn(b"good (configuration of a sensor)", self.run_program("config", "check", self.path("s.yaml")).stdout)
+        with open(self.path("b.yaml"), "w") as file:
+            file.write("listen: tcp://127.0.0.1:7117\nshards: 400\n")
+        self.one_line(self.run_program("config", "check", self.path("b.yaml"), code=2), "b.yaml:2", "shards")
+        self.one_line(self.run_program("config", "check", self.path("none.yaml"), code=3), "none.yaml")
 
     def test_more_memory_than_allowed_is_2(self):
         path = craft.office(seconds=5).write(self.path("a.pcap"))
