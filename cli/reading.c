@@ -31,6 +31,20 @@ int nj_reading_inventory(const struct nj_arguments *arguments, struct nj_message
 	return nj_inventory_load(arguments->inventory, message, ret_inventory);
 }
 
+static int open_capture(struct nj_reading *reading, const struct nj_reading_plan *plan, struct nj_message *message)
+{
+	struct nj_capture_inputs inputs = {
+		.paths = plan->paths, .paths_n = plan->paths_n, .filter = plan->arguments->bpf};
+	struct nj_capture_stats stats;
+	int error = nj_capture_open_files(&inputs, message, &reading->capture);
+	if (error != NJ_OK)
+		return error;
+	nj_capture_stats(reading->capture, &stats);
+	if (stats.inputs_n == stats.inputs_skipped)
+		return nj_fail(message, NJ_ERR_NOT_FOUND, "%s: no capture file in it", plan->paths[0]);
+	return NJ_OK;
+}
+
 static int open_pipeline(struct nj_reading *reading, const struct nj_reading_plan *plan,
 			 const struct nj_inventory *inventory, struct nj_message *message)
 {
@@ -45,9 +59,7 @@ static int open_pipeline(struct nj_reading *reading, const struct nj_reading_pla
 			       nj_human_bytes((double)bytes, wanted),
 			       nj_human_bytes((double)plan->arguments->max_memory, allowed));
 	}
-	struct nj_capture_inputs inputs = {
-		.paths = plan->paths, .paths_n = plan->paths_n, .filter = plan->arguments->bpf};
-	int error = nj_capture_open_files(&inputs, message, &reading->capture);
+	int error = open_capture(reading, plan, message);
 	if (error != NJ_OK)
 		return error;
 	return nj_pipeline_new(&reading->options, reading->capture, &plan->windows, plan->flow, plan->flow_context,

@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define TALKERS_TOLD 20
 #define APPS_TOLD    16
@@ -445,17 +446,27 @@ static int write_whole(const char *path, const char *text, struct nj_message *me
 	return error == 0 ? NJ_OK : nj_file_fail(message, path, error);
 }
 
+/* A pipe or a device is written as it is: putting another file in its place would be the wrong thing. */
+static bool is_special(const char *path)
+{
+	struct stat status;
+	return stat(path, &status) == 0 && !S_ISREG(status.st_mode);
+}
+
 int nj_report_write(const char *path, const struct nj_facts *facts, const struct nj_findings *findings,
 		    struct nj_message *message)
 {
 	char part[4096];
-	if (snprintf(part, sizeof part, "%s.part", path) >= (int)sizeof part)
+	bool special = is_special(path);
+	if (snprintf(part, sizeof part, "%s%s", path, special ? "" : ".part") >= (int)sizeof part)
 		return nj_fail(message, NJ_ERR_USAGE, "%.100s...: path too long", path);
 	char *text = nj_report_text(facts, findings);
 	if (text == NULL)
 		return nj_fail(message, NJ_ERR_MEMORY, "%s: out of memory", path);
 	int error = write_whole(part, text, message);
 	free(text);
+	if (special)
+		return error;
 	if (error == NJ_OK && rename(part, path) != 0)
 		error = nj_file_fail(message, path, errno);
 	if (error != NJ_OK)

@@ -49,6 +49,22 @@ class Usage(craft.Case):
             for verb in VERBS:
                 self.one_line(self.run_program(verb, self.path(name), code=3), name)
 
+    def test_a_folder_without_captures_is_3(self):
+        os.mkdir(self.path("bare"))
+        for verb in VERBS:
+            self.one_line(self.run_program(verb, self.path("bare"), code=3), "bare", "no capture file in it")
+        with open(self.path("bare/notes.txt"), "w") as file:
+            file.write("nothing to see\n")
+        self.one_line(self.run_program("flows", self.path("bare"), code=3), "bare", "no capture file in it")
+
+    def test_a_capture_without_packets_is_0(self):
+        path = craft.Capture().write(self.path("none.pcap"))
+        self.assertEqual(self.run_program("flows", path).stdout, b"")
+        self.assertIn(b"Detections  none", self.run_program("replay", path).stdout)
+        self.run_program("replay", "--report", self.path("none.html"), path)
+        with open(self.path("none.html")) as file:
+            self.assertIn("No packet was read.", file.read())
+
     def test_a_truncated_file_gives_what_it_holds_and_3(self):
         whole = craft.office(seconds=30).bytes()
         with open(self.path("cut.pcap"), "wb") as file:

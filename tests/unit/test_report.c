@@ -6,10 +6,12 @@
 #include "common/json.h"
 #include "tests/unit/sample_findings.h"
 
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -123,6 +125,17 @@ static void written_whole_or_not_at_all(void **state)
 	assert_int_equal(nj_report_write(path, &facts, findings, &message), NJ_OK);
 	assert_int_equal(nj_report_write("/nowhere/at/all.html", &facts, findings, &message), NJ_ERR_NOT_FOUND);
 	assert_non_null(strstr(message.text, "/nowhere/at/all.html"));
+	assert_int_equal(unlink(path), 0);
+	/* A pipe stays the pipe it is: it is written to, not replaced. */
+	assert_int_equal(mkfifo(path, 0600), 0);
+	int reader = open(path, O_RDWR);
+	struct stat status;
+	assert_true(reader >= 0);
+	assert_true(fcntl(reader, F_SETPIPE_SZ, 1 << 20) >= 1 << 17);
+	assert_int_equal(nj_report_write(path, &facts, findings, &message), NJ_OK);
+	assert_int_equal(stat(path, &status), 0);
+	assert_true(S_ISFIFO(status.st_mode));
+	close(reader);
 	assert_int_equal(unlink(path), 0);
 	if (getenv("NJ_REPORT_OUT") != NULL)
 		assert_int_equal(nj_report_write(getenv("NJ_REPORT_OUT"), &facts, findings, &message), NJ_OK);
