@@ -23,6 +23,7 @@
 #define GATHER_BYTES  (16u << 10) /* with one worker: fits the first-level cache together with what the worker needs */
 #define FRAMES_AT_ONCE 64
 #define NS_PER_MS     1000000ull
+#define NS_PER_S      1000000000ull
 
 enum order { ORDER_FRAME, ORDER_TICK, ORDER_FINISH };
 
@@ -412,14 +413,51 @@ static int frame_take(struct nj_pipeline *p, const struct nj_frame *frame)
 	return p->lanes_n > 1 ? frame_deal(p, frame) : frame_gather(p, frame);
 }
 
-static int end(struct nj_pipeline *p)
+/* Everything dealt so far is worked off. */
+static int lanes_settle(struct nj_pipeline *p)
 {
-	p->ended = true;
-	if (p->lanes_n == 1) {
-		int err = gathered_work_off(p);
+	if (p->lanes_n == 1)
+		return gathered_work_off(p);
+	for (uint32_t i = 0; i < p->lanes_n; i++)
+		block_hand_over(&p->lane[i]);
+	lanes_wait(p);
+	return NJ_OK;
+}
+
+static int window_pass(struct nj_pipeline *p, uint64_t end_ns)
+{
+	if (p->lanes_n > 1)
+		return windows_reach(p, end_ns);
+	nj_worker_tick(p->lane[0].worker, end_ns);
+	return nj_collector_collect(p->collector);
+}
+
+/* The source has ended, but there may be more to say: openings wait for their answers, flows for their silence. Event time runs on until all have had
+ * theirs, so that windows hang on the packets alone and not on where the capture was cut: its parts, each with an end of its own, give the same (law 2). */
+static int run_out(struct nj_pipeline *p)
+{
+	const struct nj_worker_options *o = &p->options.worker;
+	uint64_t silence_s = o->idle_tcp_s > o->idle_udp_s ? o->idle_tcp_s : o->idle_udp_s;
+	silence_s = o->idle_icmp_s > silence_s ? o->idle_icmp_s : silence_s;
+	uint64_t windows = silence_s * NS_PER_S / p->width_ns + 2, end_ns = (p->last_ns / p->width_ns + 1) * p->width_ns;
+	for (uint32_t i = 0; i < p->lanes_n; i++)
+		nj_worker_drain(p->lane[i].worker, p->last_ns);
+	for (; windows > 0 && !lanes_are_idle(p); windows--, end_ns += p->width_ns) {
+		int err = window_pass(p, end_ns);
 		if (err < 0)
 			return err;
 	}
+	return NJ_OK;
+}
+
+static int end(struct nj_pipeline *p)
+{
+	p->ended = true;
+	int settled = lanes_settle(p);
+	if (settled == NJ_OK && p->started)
+		settled = run_out(p);
+	if (settled < 0)
+		return settled;
 	nj_collector_finish(p->collector);
 	if (p->lanes_n > 1)
 		lanes_join(p);

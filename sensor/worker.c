@@ -62,6 +62,7 @@ struct nj_worker {
 	uint64_t window;                /* number: start / width */
 	uint64_t window_end_ns;
 	bool started, finished;
+	uint64_t drained_ns; /* when the source ended; UINT64_MAX: it goes on */
 	uint16_t arp_label;
 	struct nj_sensor_account account; /* of the window under way */
 	struct nj_frame_counts counted;   /* as of the last window's end */
@@ -177,6 +178,7 @@ int nj_worker_new(const struct nj_worker_options *options, const struct nj_worke
 	w->width_ns = options->window_ms * NS_PER_MS;
 	w->answer_ns = options->answer_s * NS_PER_S;
 	w->active_ns = options->active_s * NS_PER_S;
+	w->drained_ns = UINT64_MAX;
 	err = parts_new(w, message);
 	if (err < 0) {
 		nj_worker_free(&w);
@@ -263,6 +265,9 @@ static void flow_over(struct nj_worker *w, struct nj_flow_hot *hot, struct nj_fl
 	if (nj_tell_end(w->tell, hot, flow))
 		w->account.flows_one_sided++;
 	w->account.flows_ended++;
+	/* Told like any silent flow; but its record must not claim a silence that nobody was there to hear. */
+	if (reason == NJ_END_IDLE && nj_flows_due_ns(&w->flows, hot) > w->drained_ns)
+		flow->end_reason = NJ_END_FINISH;
 }
 
 static void flow_record(struct nj_worker *w, const struct nj_flow_hot *hot, const struct nj_flow *flow)
@@ -758,6 +763,12 @@ void nj_worker_tick(struct nj_worker *w, uint64_t t_ns)
 		return;
 	w->now_ns = t_ns;
 	windows_reach(w, t_ns);
+}
+
+void nj_worker_drain(struct nj_worker *w, uint64_t t_ns)
+{
+	assert(!w->finished);
+	w->drained_ns = t_ns;
 }
 
 void nj_worker_finish(struct nj_worker *w)

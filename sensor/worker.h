@@ -47,6 +47,7 @@ void nj_worker_push(struct nj_worker *worker, const struct nj_frame *frame); /* 
 /* The same as pushing *n* frames one after another, whose bytes all stay valid until it returns; faster, since flows are called from memory some frames ahead. */
 void nj_worker_push_many(struct nj_worker *worker, const struct nj_frame *frames, uint32_t n);
 void nj_worker_tick(struct nj_worker *worker, uint64_t t_ns);                /* event time has reached t_ns */
+void nj_worker_drain(struct nj_worker *worker, uint64_t t_ns);               /* the source ended at t_ns: flows that ticks let fall silent after it ended with it */
 void nj_worker_finish(struct nj_worker *worker);                             /* ends all flows, closes all windows */
 
 /* Nothing is left that could speak without a new packet: time may jump. */
