@@ -1,11 +1,14 @@
-/* The files stand in three places: those whose first frame lies ahead wait in an array sorted by it, those being read stand in a binary heap by the time of their next frame, the
- * rest is done. One step hands out the heap's top; the next step advances that file first, because its frame is borrowed until then. Equal times go by the
- * order of the files, so a merge is always the same. With one file left the heap costs one comparison a frame.
+/* The files stand in three places: those whose first frame lies ahead wait in an array sorted by it, those being read
+ * stand in a binary heap by the time of their next frame, the rest is done. One step hands out the heap's top; the next
+ * step advances that file first, because its frame is borrowed until then. Equal times go by the order of the files, so
+ * a merge is always the same. With one file left the heap costs one comparison a frame.
  *
- * Clock jumps are judged per file, one frame ahead: a frame more than NJ_CAPTURE_JUMP_NS after its predecessor is copied aside, and the frame behind it
- * says whether it was alone. This happens at a file's first frame and at real gaps only.
+ * Clock jumps are judged per file, one frame ahead: a frame more than NJ_CAPTURE_JUMP_NS after its predecessor is
+ * copied aside, and the frame behind it says whether it was alone. This happens at a file's first frame and at real
+ * gaps only.
  *
- * libpcap is here for its filter compiler and, later, its live devices; files are read by sensor/savefile.c, which says why. */
+ * libpcap is here for its filter compiler and, later, its live devices; files are read by sensor/savefile.c, which says
+ * why. */
 #include "sensor/capture.h"
 
 #include "sensor/decode.h"
@@ -25,18 +28,18 @@
 
 struct file {
 	char *path;
-	char *problem;            /* NULL: none */
+	char *problem; /* NULL: none */
 	bool from_folder, failed, skipped, reopens;
 	uint64_t frames, bytes_total, bytes_consumed;
-	uint64_t first_ns;        /* of its first frame, set when it is first opened */
+	uint64_t first_ns; /* of its first frame, set when it is first opened */
 	/* while it is being read */
 	struct nj_input *input;
 	struct nj_savefile *savefile;
-	struct nj_frame frame;    /* its next one, once read */
-	struct nj_frame ahead;    /* the one behind it, if that was looked at */
+	struct nj_frame frame; /* its next one, once read */
+	struct nj_frame ahead; /* the one behind it, if that was looked at */
 	bool has_ahead, has_last;
-	uint64_t last_ns;         /* time of the frame before */
-	uint8_t *aside;           /* the bytes of frame while ahead is known */
+	uint64_t last_ns; /* time of the frame before */
+	uint8_t *aside;   /* the bytes of frame while ahead is known */
 	size_t aside_bytes;
 };
 
@@ -53,10 +56,10 @@ struct nj_capture {
 	uint32_t files_n, files_room;
 	uint32_t *waiting; /* indices of files, by first_ns */
 	uint32_t waiting_n, waiting_at;
-	uint32_t *heap;    /* indices of files being read, by time of their next frame */
+	uint32_t *heap; /* indices of files being read, by time of their next frame */
 	uint32_t heap_n;
-	bool top_taken;    /* the top's frame was handed out and is still borrowed */
-	bool stopped;      /* by nj_capture_stop() */
+	bool top_taken; /* the top's frame was handed out and is still borrowed */
+	bool stopped;   /* by nj_capture_stop() */
 	uint64_t clock_ns;
 	struct nj_capture_stats stats;
 	struct nj_input_pool pool;
@@ -86,7 +89,8 @@ static void file_close(struct file *file)
 	file->has_ahead = file->has_last = false;
 }
 
-/* The next frame of the file as it stands there. 1, 0 at the end or after damage (noted in the file), or NJ_ERR_MEMORY. */
+/* The next frame of the file as it stands there. 1, 0 at the end or after damage (noted in the file), or NJ_ERR_MEMORY.
+ */
 static int file_read(struct file *file, struct nj_frame *ret)
 {
 	struct nj_message message;
@@ -271,7 +275,8 @@ static bool filter_compile(const char *text, int link_type, struct nj_message *m
 	pcap_t *pcap = pcap_open_dead(dlt_of(link_type), NJ_SAVEFILE_FRAME_BYTES_MAX);
 	bool ok = pcap != NULL && pcap_compile(pcap, ret_program, text, 1, PCAP_NETMASK_UNKNOWN) == 0;
 	if (!ok)
-		(void)nj_fail(message, NJ_ERR_USAGE, "filter \"%s\": %s", text, pcap != NULL ? pcap_geterr(pcap) : "no memory");
+		(void)nj_fail(message, NJ_ERR_USAGE, "filter \"%s\": %s", text,
+			      pcap != NULL ? pcap_geterr(pcap) : "no memory");
 	if (pcap != NULL)
 		pcap_close(pcap);
 	return ok;
@@ -298,7 +303,8 @@ static bool filter_takes(struct nj_capture *c, const struct nj_frame *frame)
 }
 
 /* The text must mean something for Ethernet or for a link type of the files, else it is a mistake of the user's. */
-static int filter_open(struct nj_capture *c, const int *link_types, uint32_t n, const char *text, struct nj_message *message)
+static int filter_open(struct nj_capture *c, const int *link_types, uint32_t n, const char *text,
+		       struct nj_message *message)
 {
 	struct bpf_program program;
 	bool ok = filter_compile(text, NJ_LINK_ETHERNET, message, &program);
@@ -344,18 +350,23 @@ static int not_hidden(const struct dirent *entry)
 
 static int add_folder(struct nj_capture *c, const char *path, unsigned depth, struct nj_message *message);
 
-/* An entry of a folder: files and what links to files, and folders but not links to them, so that no loop can be walked. */
-static int add_entry(struct nj_capture *c, const char *folder, const char *name, unsigned depth, struct nj_message *message)
+/* An entry of a folder: files and what links to files, and folders but not links to them, so that no loop can be
+ * walked. */
+static int add_entry(struct nj_capture *c, const char *folder, const char *name, unsigned depth,
+		     struct nj_message *message)
 {
 	char path[PATH_BYTES_MAX];
 	struct stat st, target;
-	if ((size_t)snprintf(path, sizeof path, "%s%s%s", folder, folder[strlen(folder) - 1] == '/' ? "" : "/", name) >= sizeof path)
-		return nj_fail(message, NJ_ERR_LIMIT, "%s: a path below it is longer than %d bytes", folder, PATH_BYTES_MAX - 1);
+	if ((size_t)snprintf(path, sizeof path, "%s%s%s", folder, folder[strlen(folder) - 1] == '/' ? "" : "/", name) >=
+	    sizeof path)
+		return nj_fail(message, NJ_ERR_LIMIT, "%s: a path below it is longer than %d bytes", folder,
+			       PATH_BYTES_MAX - 1);
 	if (lstat(path, &st) != 0)
 		return NJ_OK; /* gone since the folder was read */
 	if (S_ISDIR(st.st_mode))
 		return add_folder(c, path, depth + 1, message);
-	bool is_file = S_ISREG(st.st_mode) || (S_ISLNK(st.st_mode) && stat(path, &target) == 0 && S_ISREG(target.st_mode));
+	bool is_file =
+		S_ISREG(st.st_mode) || (S_ISLNK(st.st_mode) && stat(path, &target) == 0 && S_ISREG(target.st_mode));
 	return is_file ? add_file(c, path, true, message) : NJ_OK;
 }
 
@@ -461,7 +472,8 @@ static int open_files(struct nj_capture *c, const struct nj_capture_inputs *inpu
 	return inputs->filter != NULL ? filter_open(c, link_types, links_n, inputs->filter, message) : NJ_OK;
 }
 
-int nj_capture_open_files(const struct nj_capture_inputs *inputs, struct nj_message *message, struct nj_capture **ret_capture)
+int nj_capture_open_files(const struct nj_capture_inputs *inputs, struct nj_message *message,
+			  struct nj_capture **ret_capture)
 {
 	struct nj_capture *c = calloc(1, sizeof *c);
 	if (c == NULL)

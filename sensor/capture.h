@@ -1,14 +1,18 @@
-/* Where frames come from: any number of capture files, merged into one stream in time order. A live interface becomes another kind of the same source. One thread
- * opens, reads and closes a source; a frame is *borrowed until* the next call.
+/* Where frames come from: any number of capture files, merged into one stream in time order. A live interface becomes
+ * another kind of the same source. One thread opens, reads and closes a source; a frame is *borrowed until* the next
+ * call.
  *
- * Inputs are files, folders (searched through, sorted by name) and "-" for standard input. Formats are told by their first bytes, never by name: pcap of
- * micro- and nanoseconds in both byte orders, pcapng with any mixture of interfaces and sections, each plain, gzip or zstd. What was readable before damage is
- * delivered; the damage is told per input. At most NJ_CAPTURE_OPEN_MAX files are open at once and a file is opened when the stream has reached its first frame,
- * so thousands of files are no matter. Memory: 130 KB a file being read (compressed: 200 KB and the decompressor's window), 300 B a file waiting.
+ * Inputs are files, folders (searched through, sorted by name) and "-" for standard input. Formats are told by their
+ * first bytes, never by name: pcap of micro- and nanoseconds in both byte orders, pcapng with any mixture of interfaces
+ * and sections, each plain, gzip or zstd. What was readable before damage is delivered; the damage is told per input.
+ * At most NJ_CAPTURE_OPEN_MAX files are open at once and a file is opened when the stream has reached its first frame,
+ * so thousands of files are no matter. Memory: 130 KB a file being read (compressed: 200 KB and the decompressor's
+ * window), 300 B a file waiting.
  *
- * Clock: t_ns never goes back over the whole stream; a frame older than its predecessor gets the predecessor's time (clock_clamps). One frame alone that lies more than
- * NJ_CAPTURE_JUMP_NS ahead of both its neighbours in its file, or has no representable time, would drag all later frames with it: it gets the
- * time of its neighbour instead (clock_jumps). Several such frames in a row are believed. */
+ * Clock: t_ns never goes back over the whole stream; a frame older than its predecessor gets the predecessor's time
+ * (clock_clamps). One frame alone that lies more than NJ_CAPTURE_JUMP_NS ahead of both its neighbours in its file, or
+ * has no representable time, would drag all later frames with it: it gets the time of its neighbour instead
+ * (clock_jumps). Several such frames in a row are believed. */
 #ifndef NJ_SENSOR_CAPTURE_H
 #define NJ_SENSOR_CAPTURE_H
 
@@ -26,16 +30,16 @@ struct nj_capture;
 struct nj_capture_inputs {
 	const char *const *paths; /* files, folders, "-" */
 	uint32_t paths_n;
-	const char *filter;       /* libpcap filter expression applied to every frame, or NULL */
+	const char *filter; /* libpcap filter expression applied to every frame, or NULL */
 };
 
 /* What became of one input file. */
 struct nj_capture_report {
-	const char *path;   /* *borrowed until* close; as given, or folder/file */
-	uint64_t frames;    /* read so far, whether or not the filter took them */
-	bool failed;        /* error says why; what came before it was delivered */
-	bool skipped;       /* found in a folder and no capture file: no failure */
-	const char *error;  /* what is wrong and at which byte and frame; "" when nothing is */
+	const char *path;  /* *borrowed until* close; as given, or folder/file */
+	uint64_t frames;   /* read so far, whether or not the filter took them */
+	bool failed;       /* error says why; what came before it was delivered */
+	bool skipped;      /* found in a folder and no capture file: no failure */
+	const char *error; /* what is wrong and at which byte and frame; "" when nothing is */
 };
 
 struct nj_capture_stats {
@@ -50,14 +54,17 @@ struct nj_capture_stats {
 	uint32_t inputs_skipped;
 };
 
-/* Finds the files and reads their first frames. A file that cannot be read is no error here but told by nj_capture_report(). NJ_ERR_USAGE: no path, or a
- * filter that does not compile; NJ_ERR_LIMIT: too many files; NJ_ERR_MEMORY. *returns owned* through ret_capture; *inputs* is not kept. */
-NJ_MUST_CHECK int nj_capture_open_files(const struct nj_capture_inputs *inputs, struct nj_message *message, struct nj_capture **ret_capture);
+/* Finds the files and reads their first frames. A file that cannot be read is no error here but told by
+ * nj_capture_report(). NJ_ERR_USAGE: no path, or a filter that does not compile; NJ_ERR_LIMIT: too many files;
+ * NJ_ERR_MEMORY. *returns owned* through ret_capture; *inputs* is not kept. */
+NJ_MUST_CHECK int nj_capture_open_files(const struct nj_capture_inputs *inputs, struct nj_message *message,
+					struct nj_capture **ret_capture);
 
 /* 1: *ret_frame* is the next frame; 0: the end; negative: NJ_ERR_MEMORY. */
 NJ_MUST_CHECK int nj_capture_next(struct nj_capture *capture, struct nj_frame *ret_frame);
 
-/* The stream ends here: nj_capture_next() gives 0 from now on, as at the end of the last file. For an interrupted run that still wants its results. */
+/* The stream ends here: nj_capture_next() gives 0 from now on, as at the end of the last file. For an interrupted run
+ * that still wants its results. */
 void nj_capture_stop(struct nj_capture *capture);
 
 void nj_capture_stats(const struct nj_capture *capture, struct nj_capture_stats *ret_stats);

@@ -1,4 +1,5 @@
-/* Blocks are put together in one buffer and written through stdio. Multi-byte fields are in this machine's byte order, as the section header tells.
+/* Blocks are put together in one buffer and written through stdio. Multi-byte fields are in this machine's byte order,
+ * as the section header tells.
  *
  * Reference: draft-ietf-opsawg-pcapng. */
 #include "sensor/capture_writer.h"
@@ -79,7 +80,8 @@ static void put_section(struct nj_capture_writer *w, const char *comment)
 {
 	static const char application[] = "nightjar " NJ_VERSION;
 	uint32_t comment_n = comment_bytes(comment), application_n = sizeof application - 1;
-	uint32_t bytes = 28 + (comment_n > 0 ? option_bytes(comment_n) : 0) + option_bytes(application_n) + option_bytes(0);
+	uint32_t bytes =
+		28 + (comment_n > 0 ? option_bytes(comment_n) : 0) + option_bytes(application_n) + option_bytes(0);
 	put_u32(w, BLOCK_SECTION);
 	put_u32(w, bytes);
 	put_u32(w, 0x1a2b3c4d);
@@ -127,7 +129,8 @@ static int interface_of(struct nj_capture_writer *w, int link_type, uint32_t *re
 	return NJ_OK;
 }
 
-int nj_capture_writer_open(const char *path, const char *comment, struct nj_message *message, struct nj_capture_writer **ret_writer)
+int nj_capture_writer_open(const char *path, const char *comment, struct nj_message *message,
+			   struct nj_capture_writer **ret_writer)
 {
 	struct nj_capture_writer *w = calloc(1, sizeof *w);
 	if (w == NULL)
@@ -150,7 +153,8 @@ int nj_capture_writer_put(struct nj_capture_writer *writer, const struct nj_fram
 	int error = interface_of(writer, frame->link_type, &number);
 	if (error != NJ_OK)
 		return error;
-	uint32_t bytes = 32 + padded(frame->captured_bytes) + (comment_n > 0 ? option_bytes(comment_n) + option_bytes(0) : 0);
+	uint32_t bytes =
+		32 + padded(frame->captured_bytes) + (comment_n > 0 ? option_bytes(comment_n) + option_bytes(0) : 0);
 	put_u32(writer, BLOCK_ENHANCED);
 	put_u32(writer, bytes);
 	put_u32(writer, number);

@@ -1,12 +1,14 @@
-/* A frame is peeled like an onion: link header, tags and labels, IP, extension headers, transport; a tunnel starts again at link or IP. Bytes are read through a datum, which
- * knows for the bytes ahead both how many were on the wire and how many of them were captured: a header the capture cut off is `truncated`, a
- * length field that claims more than its carrier had is `bad_*`. Lengths narrow the datum (Ethernet padding falls away at the IP length) and
- * never widen it.
+/* A frame is peeled like an onion: link header, tags and labels, IP, extension headers, transport; a tunnel starts
+ * again at link or IP. Bytes are read through a datum, which knows for the bytes ahead both how many were on the wire
+ * and how many of them were captured: a header the capture cut off is `truncated`, a length field that claims more than
+ * its carrier had is `bad_*`. Lengths narrow the datum (Ethernet padding falls away at the IP length) and never widen
+ * it.
  *
- * A tunnel is entered with a copy of the walk and a packet of its own. Only when the inside decodes does it replace the carrier; each header is thus read once,
- * and the cost is linear in their number, which depth bounds.
+ * A tunnel is entered with a copy of the walk and a packet of its own. Only when the inside decodes does it replace the
+ * carrier; each header is thus read once, and the cost is linear in their number, which depth bounds.
  *
- * References: IEEE 802.1Q, RFC 791, 8200, 3032, 4385, 2516, 2784, 2890, draft-foschiano-erspan, 7348, 8926, 3GPP TS 29.281, LINKTYPE registry of tcpdump.org. */
+ * References: IEEE 802.1Q, RFC 791, 8200, 3032, 4385, 2516, 2784, 2890, draft-foschiano-erspan, 7348, 8926, 3GPP
+ * TS 29.281, LINKTYPE registry of tcpdump.org. */
 #include "sensor/decode.h"
 
 #include <assert.h>
@@ -27,9 +29,25 @@ enum {
 	TYPE_MIN = 0x0600, /* below it the field is an 802.3 length */
 };
 
-enum { IP_HOP_BY_HOP = 0, IP_IN_IP = 4, IP_IPV6 = 41, IP_ROUTING = 43, IP_FRAGMENT = 44, IP_GRE = 47, IP_AH = 51, IP_NONE = 59, IP_DESTINATION = 60, IP_MPLS = 137 };
+enum {
+	IP_HOP_BY_HOP = 0,
+	IP_IN_IP = 4,
+	IP_IPV6 = 41,
+	IP_ROUTING = 43,
+	IP_FRAGMENT = 44,
+	IP_GRE = 47,
+	IP_AH = 51,
+	IP_NONE = 59,
+	IP_DESTINATION = 60,
+	IP_MPLS = 137
+};
 
-enum { PORT_GTP_U = 2152, PORT_VXLAN = 4789, PORT_GENEVE = 6081, PORT_VXLAN_LINUX = 8472 }; /* the last: Linux's default before IANA gave one */
+enum {
+	PORT_GTP_U = 2152,
+	PORT_VXLAN = 4789,
+	PORT_GENEVE = 6081,
+	PORT_VXLAN_LINUX = 8472
+}; /* the last: Linux's default before IANA gave one */
 
 /* Bytes ahead; captured <= wire. */
 struct datum {
@@ -107,7 +125,8 @@ static inline bool peeled(struct walk *walk)
 	return deeper(walk);
 }
 
-/* Decodes the inside of a tunnel whose carrier is already in *ret*. Where the inside makes no sense the carrier stands. */
+/* Decodes the inside of a tunnel whose carrier is already in *ret*. Where the inside makes no sense the carrier stands.
+ */
 static enum nj_drop enter(struct walk *walk, struct datum d, decoder *inside, struct nj_packet *ret)
 {
 	struct nj_packet inner;
@@ -210,7 +229,9 @@ static enum nj_drop decode_erspan_3(struct walk *walk, struct datum d, struct nj
 	if ((h[11] & 1) != 0 && take(&d, 8) == NULL) /* platform-specific subheader */
 		return NJ_DROP_truncated;
 	uint8_t frame_type = h[10] >> 2 & 0x1f;
-	return frame_type == 0 ? decode_ethernet(walk, d, ret) : frame_type == 2 ? decode_ip(walk, d, ret) : NJ_DROP_non_ip;
+	return frame_type == 0   ? decode_ethernet(walk, d, ret)
+	       : frame_type == 2 ? decode_ip(walk, d, ret)
+				 : NJ_DROP_non_ip;
 }
 
 static enum nj_drop decode_gre(struct walk *walk, struct datum d, struct nj_packet *ret)
@@ -241,8 +262,9 @@ static inline void set_payload(struct nj_packet *ret, const struct datum *d)
 	ret->payload = d->captured > 0 ? d->at : NULL;
 }
 
-/* The transport decoders get *claimed*, the length of d by the IP header. It exceeds d->wire when the capture file has lost the frame's wire length; comparing
- * with it keeps such files readable without letting a header claim more than its IP packet. */
+/* The transport decoders get *claimed*, the length of d by the IP header. It exceeds d->wire when the capture file has
+ * lost the frame's wire length; comparing with it keeps such files readable without letting a header claim more than
+ * its IP packet. */
 static inline enum nj_drop decode_tcp(struct datum d, uint32_t claimed, struct nj_packet *ret)
 {
 	if (claimed < 20)
@@ -319,7 +341,8 @@ static enum nj_drop decode_icmp(struct datum d, uint32_t claimed, struct nj_pack
 	return NJ_DROP_NONE;
 }
 
-static inline enum nj_drop decode_transport(struct walk *walk, struct datum d, uint8_t protocol, uint32_t claimed, struct nj_packet *ret)
+static inline enum nj_drop decode_transport(struct walk *walk, struct datum d, uint8_t protocol, uint32_t claimed,
+					    struct nj_packet *ret)
 {
 	ret->protocol = protocol;
 	if (protocol == NJ_PROTOCOL_TCP) /* most traffic: spare it the jump table */
@@ -352,7 +375,8 @@ static inline enum nj_drop decode_transport(struct walk *walk, struct datum d, u
 
 /* ---- IP ---- */
 
-static inline void begin_packet(const struct walk *walk, const struct datum *d, uint8_t ip_version, struct nj_packet *ret)
+static inline void begin_packet(const struct walk *walk, const struct datum *d, uint8_t ip_version,
+				struct nj_packet *ret)
 {
 	*ret = (struct nj_packet){
 		.t_ns = walk->frame->t_ns,
@@ -367,7 +391,8 @@ static inline void begin_packet(const struct walk *walk, const struct datum *d, 
 }
 
 /* *bytes_max*: what the whole datagram's payload can have at most, so that a "ping of death" is refused here. */
-static enum nj_drop decode_fragment(struct datum d, uint32_t offset, bool more, uint32_t claimed, uint32_t bytes_max, struct nj_packet *ret)
+static enum nj_drop decode_fragment(struct datum d, uint32_t offset, bool more, uint32_t claimed, uint32_t bytes_max,
+				    struct nj_packet *ret)
 {
 	if (claimed == 0 || offset + claimed > bytes_max || (more && claimed % 8 != 0))
 		return NJ_DROP_fragment_range;
@@ -420,7 +445,8 @@ static enum nj_drop decode_ipv4(struct walk *walk, struct datum d, struct nj_pac
 	if ((fragment & 0x3fff) != 0) {
 		ret->protocol = protocol;
 		ret->fragment_id = be16(ip + 4);
-		return decode_fragment(d, (fragment & 0x1fff) * 8u, (fragment & 0x2000) != 0, claimed, 65535 - header_bytes, ret);
+		return decode_fragment(d, (fragment & 0x1fff) * 8u, (fragment & 0x2000) != 0, claimed,
+				       65535 - header_bytes, ret);
 	}
 	if (protocol == IP_AH) {
 		enum nj_drop drop = pass_ah(walk, &d, &protocol, &claimed);
@@ -448,8 +474,10 @@ static enum nj_drop pass_extension(struct walk *walk, struct datum *d, uint8_t *
 	return NJ_DROP_NONE;
 }
 
-/* Passes extension headers up to a transport header; NJ_DROP_FRAGMENT with *ret* set for a real fragment. An atomic one (RFC 6946) is none. */
-static enum nj_drop pass_extensions(struct walk *walk, struct datum *d, uint8_t *protocol, uint32_t *claimed, struct nj_packet *ret)
+/* Passes extension headers up to a transport header; NJ_DROP_FRAGMENT with *ret* set for a real fragment. An atomic one
+ * (RFC 6946) is none. */
+static enum nj_drop pass_extensions(struct walk *walk, struct datum *d, uint8_t *protocol, uint32_t *claimed,
+				    struct nj_packet *ret)
 {
 	for (;;) {
 		enum nj_drop drop;
@@ -512,7 +540,9 @@ static enum nj_drop decode_ip(struct walk *walk, struct datum d, struct nj_packe
 {
 	if (d.captured == 0)
 		return NJ_DROP_truncated;
-	return d.at[0] >> 4 == 4 ? decode_ipv4(walk, d, ret) : d.at[0] >> 4 == 6 ? decode_ipv6(walk, d, ret) : NJ_DROP_bad_ip;
+	return d.at[0] >> 4 == 4   ? decode_ipv4(walk, d, ret)
+	       : d.at[0] >> 4 == 6 ? decode_ipv6(walk, d, ret)
+				   : NJ_DROP_bad_ip;
 }
 
 static enum nj_drop decode_arp(const struct walk *walk, struct datum d, struct nj_packet *ret)
@@ -568,8 +598,9 @@ static bool looks_ip(const struct datum *d)
 	return d->captured >= 40 && d->at[0] >> 4 == 6 && be16(d->at + 4) + 40u <= d->wire;
 }
 
-/* A label stack says nothing of what it carries. IP tells itself by its version and a length that fits; else it may be an Ethernet pseudowire (RFC 4448), with a
- * control word (first nibble 0) or without, where the first nibble belongs to a MAC address. */
+/* A label stack says nothing of what it carries. IP tells itself by its version and a length that fits; else it may be
+ * an Ethernet pseudowire (RFC 4448), with a control word (first nibble 0) or without, where the first nibble belongs to
+ * a MAC address. */
 static enum nj_drop decode_mpls(struct walk *walk, struct datum d, struct nj_packet *ret)
 {
 	const uint8_t *label;
@@ -695,8 +726,8 @@ static enum nj_drop decode_ethernet(struct walk *walk, struct datum d, struct nj
 
 /* ---- links ---- */
 
-/* BSD loopback: an address family, in the byte order of the machine that captured (NULL) or of the network (LOOP). The families of IPv6 are those of
- * Linux, Windows, NetBSD and OpenBSD, FreeBSD, and macOS. */
+/* BSD loopback: an address family, in the byte order of the machine that captured (NULL) or of the network (LOOP). The
+ * families of IPv6 are those of Linux, Windows, NetBSD and OpenBSD, FreeBSD, and macOS. */
 static enum nj_drop decode_loopback(struct walk *walk, struct datum d, struct nj_packet *ret)
 {
 	const uint8_t *h = take(&d, 4);
@@ -719,8 +750,10 @@ static enum nj_drop decode_loopback(struct walk *walk, struct datum d, struct nj
 	}
 }
 
-/* Linux cooked: *type_at* says where in the header of *bytes* the Ethernet type stands. Types below TYPE_MIN are Linux's own numbers; 4 is 802.2. */
-static enum nj_drop decode_cooked(struct walk *walk, struct datum d, uint32_t bytes, uint32_t type_at, struct nj_packet *ret)
+/* Linux cooked: *type_at* says where in the header of *bytes* the Ethernet type stands. Types below TYPE_MIN are
+ * Linux's own numbers; 4 is 802.2. */
+static enum nj_drop decode_cooked(struct walk *walk, struct datum d, uint32_t bytes, uint32_t type_at,
+				  struct nj_packet *ret)
 {
 	const uint8_t *h = take(&d, bytes);
 	if (h == NULL)
@@ -743,7 +776,8 @@ static enum nj_drop decode_hdlc(struct walk *walk, struct datum d, struct nj_pac
 
 static enum nj_drop decode_ppp_link(struct walk *walk, struct datum d, struct nj_packet *ret)
 {
-	if (d.captured >= 2 && (d.at[0] & 0x7f) == 0x0f && d.at[1] == 0) /* captured on a line that turned out to be Cisco HDLC */
+	if (d.captured >= 2 && (d.at[0] & 0x7f) == 0x0f &&
+	    d.at[1] == 0) /* captured on a line that turned out to be Cisco HDLC */
 		return decode_hdlc(walk, d, ret);
 	if (d.captured >= 2 && d.at[0] == 0xff && d.at[1] == 0x03) /* address and control, as in HDLC framing */
 		pass(&d, 2);
@@ -787,10 +821,12 @@ enum nj_drop nj_decode(const struct nj_frame *frame, struct nj_packet *ret_packe
 	return decode_other_link(&walk, d, ret_packet);
 }
 
-enum nj_drop nj_decode_ip(const struct nj_frame *frame, nj_segment segment, uint8_t encapsulations, struct nj_packet *ret_packet)
+enum nj_drop nj_decode_ip(const struct nj_frame *frame, nj_segment segment, uint8_t encapsulations,
+			  struct nj_packet *ret_packet)
 {
 	assert(frame->captured_bytes <= frame->wire_bytes);
-	struct walk walk = {.frame = frame, .segment = segment, .encapsulations = encapsulations, .depth = encapsulations};
+	struct walk walk = {
+		.frame = frame, .segment = segment, .encapsulations = encapsulations, .depth = encapsulations};
 	struct datum d = {.at = frame->data, .captured = frame->captured_bytes, .wire = frame->wire_bytes};
 	return decode_ip(&walk, d, ret_packet);
 }

@@ -7,10 +7,9 @@
 
 static const struct {
 	const char *name, *meaning;
-} rows[NJ_DROPS_N] = {
-	[NJ_DROP_NONE] = {"", ""},
+} rows[NJ_DROPS_N] = {[NJ_DROP_NONE] = {"", ""},
 #define NJ_DROP_ROW(name, meaning) [NJ_DROP_##name] = {#name, meaning},
-	NJ_DROPS(NJ_DROP_ROW)
+		      NJ_DROPS(NJ_DROP_ROW)
 #undef NJ_DROP_ROW
 };
 

@@ -1,12 +1,14 @@
-/* Why a frame was not decoded: one table, from which come the enum, the names that travel in a sensor's account (common/batch.h) and the documentation. Every
- * frame a sensor sees is decoded, held as a fragment of a datagram not yet complete, or dropped for exactly one of these reasons; law 1 of the design is the
- * equation in struct nj_frame_counts. Plain values, no state; any thread. */
+/* Why a frame was not decoded: one table, from which come the enum, the names that travel in a sensor's account
+ * (common/batch.h) and the documentation. Every frame a sensor sees is decoded, held as a fragment of a datagram not
+ * yet complete, or dropped for exactly one of these reasons; law 1 of the design is the equation in struct
+ * nj_frame_counts. Plain values, no state; any thread. */
 #ifndef NJ_SENSOR_DROP_H
 #define NJ_SENSOR_DROP_H
 
 #include <stdint.h>
 
-/* X(name, meaning). Names are at most NJ_DROP_NAME_MAX - 1 characters and never change once shipped: receivers show them as they are. */
+/* X(name, meaning). Names are at most NJ_DROP_NAME_MAX - 1 characters and never change once shipped: receivers show
+ * them as they are. */
 #define NJ_DROPS(X)                                                                                                    \
 	X(link_type, "link type that is not decoded")                                                                  \
 	X(truncated, "the captured bytes end inside a header")                                                         \
@@ -26,11 +28,13 @@ enum nj_drop {
 #define NJ_DROP_ENUM(name, meaning) NJ_DROP_##name,
 	NJ_DROPS(NJ_DROP_ENUM)
 #undef NJ_DROP_ENUM
-	NJ_DROPS_N,       /* size of an array indexed by reason; [0] stays unused */
-	NJ_DROP_FRAGMENT, /* no reason: what nj_decode() says of a fragment, for sensor/fragment.h to put to its datagram */
+	NJ_DROPS_N, /* size of an array indexed by reason; [0] stays unused */
+	/* No reason: what nj_decode() says of a fragment, for sensor/fragment.h to put to its datagram. */
+	NJ_DROP_FRAGMENT,
 };
 
-/* seen = decoded + held + sum of dropped, after every frame; held is 0 once the source has ended. A packet put together from n fragments is n frames decoded. */
+/* seen = decoded + held + sum of dropped, after every frame; held is 0 once the source has ended. A packet put together
+ * from n fragments is n frames decoded. */
 struct nj_frame_counts {
 	uint64_t seen;
 	uint64_t decoded;

@@ -1,12 +1,14 @@
-/* A datagram being put together is a slot: key, age, and a list of pieces in order of their offset. A piece is a chain of 2 KiB blocks of a common pool. Pieces of a
- * datagram never overlap - the first one that would, other than as an exact duplicate, poisons the slot - so a datagram is complete when the bytes of its
- * pieces sum to the end that the last fragment named. A poisoned slot keeps its key until its time is up and swallows what still comes.
+/* A datagram being put together is a slot: key, age, and a list of pieces in order of their offset. A piece is a chain
+ * of 2 KiB blocks of a common pool. Pieces of a datagram never overlap - the first one that would, other than as an
+ * exact duplicate, poisons the slot - so a datagram is complete when the bytes of its pieces sum to the end that the
+ * last fragment named. A poisoned slot keeps its key until its time is up and swallows what still comes.
  *
- * Slots stand in hash buckets by key and in one list by age; event time does not go back, so the oldest is always the first whose time is up. Linux
- * (net/ipv4/ip_fragment.c has dropped overlapping IPv4 fragments since 2018) and RFC 5722 for IPv6 have the same policy.
+ * Slots stand in hash buckets by key and in one list by age; event time does not go back, so the oldest is always the
+ * first whose time is up. Linux (net/ipv4/ip_fragment.c has dropped overlapping IPv4 fragments since 2018) and RFC 5722
+ * for IPv6 have the same policy.
  *
- * A datagram may carry a tunnel whose inside is a fragment again. The outer one then enters its inner slot with all its frames; each round
- * peels at least an IP header, and the rounds are bounded. */
+ * A datagram may carry a tunnel whose inside is a fragment again. The outer one then enters its inner slot with all its
+ * frames; each round peels at least an IP header, and the rounds are bounded. */
 #include "sensor/fragment.h"
 
 #include "sensor/decode.h"
@@ -15,8 +17,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NONE UINT32_MAX
-#define BLOCK_DATA_BYTES 2032
+#define NONE               UINT32_MAX
+#define BLOCK_DATA_BYTES   2032
 #define DATAGRAM_BYTES_MAX 65535
 
 struct block {
@@ -44,16 +46,16 @@ enum state { STATE_FREE = 0, STATE_OPEN, STATE_POISONED };
 
 struct slot {
 	struct key key;
-	uint32_t next;         /* in the bucket, or in the free list */
+	uint32_t next; /* in the bucket, or in the free list */
 	uint64_t first_ns;
 	uint32_t older, newer; /* in the list by age */
 	uint32_t first_piece, last_piece;
 	uint32_t have_bytes;
-	uint32_t total_bytes;  /* NONE until the last fragment has come */
+	uint32_t total_bytes; /* NONE until the last fragment has come */
 	uint32_t frames, wire_bytes;
 	uint16_t pieces_n;
-	uint8_t state;         /* enum state */
-	uint8_t poison;        /* enum nj_drop, of what still comes */
+	uint8_t state;  /* enum state */
+	uint8_t poison; /* enum nj_drop, of what still comes */
 	uint8_t protocol, ttl, encapsulations;
 };
 static_assert(sizeof(struct slot) == 96, "a slot has the size the memory formula says");
@@ -89,7 +91,8 @@ void nj_fragment_options_init(struct nj_fragment_options *options)
 uint64_t nj_fragment_memory_bytes(const struct nj_fragment_options *options)
 {
 	return sizeof(struct nj_fragment) + (uint64_t)options->datagrams_max * sizeof(struct slot) +
-	       (uint64_t)options->blocks_max * sizeof(struct block) + (uint64_t)buckets_for(options->datagrams_max) * sizeof(uint32_t);
+	       (uint64_t)options->blocks_max * sizeof(struct block) +
+	       (uint64_t)buckets_for(options->datagrams_max) * sizeof(uint32_t);
 }
 
 static void fill_free_lists(struct nj_fragment *f)
@@ -255,7 +258,8 @@ static uint32_t piece_end(const struct nj_fragment *f, uint32_t piece)
 static bool piece_equals(const struct nj_fragment *f, uint32_t piece, const struct nj_packet *p)
 {
 	const struct block *head = &f->blocks[piece];
-	if (head->offset != p->fragment_offset || head->bytes != p->payload_wire_bytes || head->captured_bytes != p->payload_bytes)
+	if (head->offset != p->fragment_offset || head->bytes != p->payload_wire_bytes ||
+	    head->captured_bytes != p->payload_bytes)
 		return false;
 	uint32_t done = 0;
 	for (uint32_t block = piece; done < p->payload_bytes; block = f->blocks[block].next_block) {
@@ -267,10 +271,13 @@ static bool piece_equals(const struct nj_fragment *f, uint32_t piece, const stru
 	return true;
 }
 
-/* Finds the piece after which the fragment belongs (NONE: it is the first). NJ_DROP_NONE, or the reason why it does not fit. */
-static enum nj_drop find_place(const struct nj_fragment *f, const struct slot *slot, const struct nj_packet *p, uint32_t *ret_after)
+/* Finds the piece after which the fragment belongs (NONE: it is the first). NJ_DROP_NONE, or the reason why it does not
+ * fit. */
+static enum nj_drop find_place(const struct nj_fragment *f, const struct slot *slot, const struct nj_packet *p,
+			       uint32_t *ret_after)
 {
-	uint32_t start = p->fragment_offset, end = start + p->payload_wire_bytes, after = NONE, next = slot->first_piece;
+	uint32_t start = p->fragment_offset, end = start + p->payload_wire_bytes, after = NONE,
+		 next = slot->first_piece;
 	if (slot->last_piece != NONE && piece_end(f, slot->last_piece) <= start) { /* in order: the usual case */
 		after = slot->last_piece;
 		next = NONE;
@@ -394,7 +401,8 @@ static void assemble(struct nj_fragment *f, const struct slot *slot, uint64_t t_
 		if (f->blocks[piece].captured_bytes < f->blocks[piece].bytes)
 			break;
 	}
-	f->output_frame = (struct nj_frame){.t_ns = t_ns, .data = f->output, .captured_bytes = at, .wire_bytes = header_bytes + slot->total_bytes};
+	f->output_frame = (struct nj_frame){
+		.t_ns = t_ns, .data = f->output, .captured_bytes = at, .wire_bytes = header_bytes + slot->total_bytes};
 }
 
 static enum outcome dropped(struct nj_fragment *f, const struct nj_packet *p, enum nj_drop drop)
@@ -414,14 +422,17 @@ static void slot_enter(struct nj_fragment *f, struct slot *slot, const struct nj
 		slot->ttl = p->ttl;
 	}
 	slot->frames += p->frames;
-	slot->wire_bytes = slot->wire_bytes + p->wire_bytes >= slot->wire_bytes ? slot->wire_bytes + p->wire_bytes : UINT32_MAX;
+	slot->wire_bytes =
+		slot->wire_bytes + p->wire_bytes >= slot->wire_bytes ? slot->wire_bytes + p->wire_bytes : UINT32_MAX;
 	f->counts.held += p->frames;
 }
 
-/* Puts a fragment to its datagram and counts it. WHOLE: the datagram stands in output and *ret_whole* is what its slot was. */
+/* Puts a fragment to its datagram and counts it. WHOLE: the datagram stands in output and *ret_whole* is what its slot
+ * was. */
 static enum outcome put(struct nj_fragment *f, const struct nj_packet *p, struct slot *ret_whole)
 {
-	struct key key = {.src = p->src, .dst = p->dst, .segment = p->segment, .id = p->fragment_id, .ip_version = p->ip_version};
+	struct key key = {
+		.src = p->src, .dst = p->dst, .segment = p->segment, .id = p->fragment_id, .ip_version = p->ip_version};
 	if (p->ip_version == 4)
 		key.protocol = p->protocol;
 	struct slot *slot = slot_find(f, &key);
@@ -441,7 +452,8 @@ static enum outcome put(struct nj_fragment *f, const struct nj_packet *p, struct
 		slot_poison(f, slot, drop);
 		return dropped(f, p, drop);
 	}
-	if (!make_room(f, slot, p->payload_bytes == 0 ? 1 : (p->payload_bytes + BLOCK_DATA_BYTES - 1) / BLOCK_DATA_BYTES))
+	if (!make_room(f, slot,
+		       p->payload_bytes == 0 ? 1 : (p->payload_bytes + BLOCK_DATA_BYTES - 1) / BLOCK_DATA_BYTES))
 		return dropped(f, p, NJ_DROP_fragment_limit);
 	slot_enter(f, slot, p, after);
 	if (slot->have_bytes != slot->total_bytes)

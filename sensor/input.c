@@ -1,5 +1,6 @@
-/* Reads go in pieces of 64 KiB: between 32 KiB and 1 MiB no size was measurably faster (0.09 s of CPU for 408 MB), so a small one, for the sake of a thousand files side by side. A
- * record that straddles two pieces is moved to the front of the buffer first, so every record is contiguous at the cost of one short copy per piece. */
+/* Reads go in pieces of 64 KiB: between 32 KiB and 1 MiB no size was measurably faster (0.09 s of CPU for 408 MB), so a
+ * small one, for the sake of a thousand files side by side. A record that straddles two pieces is moved to the front of
+ * the buffer first, so every record is contiguous at the cost of one short copy per piece. */
 #include "sensor/input.h"
 
 #include <assert.h>
@@ -198,8 +199,8 @@ static size_t decompress_some(struct nj_input *input, uint8_t *out, size_t n)
 	return input->decompressor->kind == GZIP ? inflate_some(input, out, n) : unzstd_some(input, out, n);
 }
 
-/* Decompressed bytes, at least one unless the end or an error has come. Both libraries may hold output back after the last input, so they are asked once
- * more before the input is said to be empty. */
+/* Decompressed bytes, at least one unless the end or an error has come. Both libraries may hold output back after the
+ * last input, so they are asked once more before the input is said to be empty. */
 static size_t read_compressed(struct nj_input *input, uint8_t *out, size_t n)
 {
 	struct nj_input_decompressor *d = input->decompressor;
@@ -251,7 +252,8 @@ void nj_input_fill(struct nj_input *input, size_t n)
 	}
 	while (nj_input_left(input) < n && !input->ended) {
 		uint8_t *out = input->buffer + nj_input_left(input);
-		size_t got = input->decompressor != NULL ? read_compressed(input, out, PIECE_BYTES) : read_raw(input, out, PIECE_BYTES);
+		size_t got = input->decompressor != NULL ? read_compressed(input, out, PIECE_BYTES)
+							 : read_raw(input, out, PIECE_BYTES);
 		input->end += got;
 		if (got == 0)
 			input->ended = true;
@@ -274,7 +276,8 @@ bool nj_input_skip(struct nj_input *input, uint64_t n)
 
 static int detect(struct nj_input *input)
 {
-	static const uint8_t gzip[2] = {0x1f, 0x8b}, zstd[4] = {0x28, 0xb5, 0x2f, 0xfd}, skippable[3] = {0x2a, 0x4d, 0x18};
+	static const uint8_t gzip[2] = {0x1f, 0x8b}, zstd[4] = {0x28, 0xb5, 0x2f, 0xfd},
+			     skippable[3] = {0x2a, 0x4d, 0x18};
 	const uint8_t *magic = nj_input_need(input, 4);
 	if (magic == NULL)
 		return NJ_OK; /* too short for anything; the format reader says so */
@@ -299,7 +302,13 @@ int nj_input_open(const char *path, struct nj_input_pool *pool, struct nj_messag
 		free(buffer);
 		return nj_fail(message, NJ_ERR_MEMORY, "no memory to read it");
 	}
-	*input = (struct nj_input){.at = buffer, .end = buffer, .buffer = buffer, .buffer_bytes = 2 * PIECE_BYTES, .path = path, .pool = pool, .fd = -1};
+	*input = (struct nj_input){.at = buffer,
+				   .end = buffer,
+				   .buffer = buffer,
+				   .buffer_bytes = 2 * PIECE_BYTES,
+				   .path = path,
+				   .pool = pool,
+				   .fd = -1};
 	int error = descriptor_open(input);
 	if (error != 0) {
 		nj_input_close(&input);

@@ -1,5 +1,6 @@
-/* One record is made contiguous in the input's buffer, checked, and handed out where it lies. Every length is checked against the largest frame believed before anything is asked
- * of the input, so a wild length costs nothing. After damage nothing more is read: there is no way to tell where the next record starts.
+/* One record is made contiguous in the input's buffer, checked, and handed out where it lies. Every length is checked
+ * against the largest frame believed before anything is asked of the input, so a wild length costs nothing. After
+ * damage nothing more is read: there is no way to tell where the next record starts.
  *
  * References: draft-ietf-opsawg-pcap, draft-ietf-opsawg-pcapng. */
 #include "sensor/savefile.h"
@@ -15,23 +16,23 @@ enum { OPTION_END = 0, OPTION_TSRESOL = 9, OPTION_TSOFFSET = 14 };
 
 struct interface {
 	int link_type;
-	uint32_t snap_bytes;   /* 0: unlimited */
+	uint32_t snap_bytes; /* 0: unlimited */
 	uint64_t ticks_per_s;
-	uint64_t ns_per_tick;  /* 0: not whole */
+	uint64_t ns_per_tick; /* 0: not whole */
 	int64_t offset_s;
 };
 
 struct nj_savefile {
 	struct nj_input *input;
 	int (*next)(struct nj_savefile *s, struct nj_frame *ret_frame, struct nj_message *message);
-	bool swapped;           /* the file's byte order is not ours */
-	int error;              /* of the first damage */
+	bool swapped; /* the file's byte order is not ours */
+	int error;    /* of the first damage */
 	uint64_t frames;
 	/* pcap */
 	int link_type;
-	uint32_t fraction_ns;   /* 1000 or 1 */
-	uint32_t header_bytes;  /* of a record */
-	bool lengths_swapped;   /* versions before 2.4 may have the two lengths the other way round */
+	uint32_t fraction_ns;  /* 1000 or 1 */
+	uint32_t header_bytes; /* of a record */
+	bool lengths_swapped;  /* versions before 2.4 may have the two lengths the other way round */
 	/* pcapng */
 	struct interface *interfaces;
 	uint32_t interfaces_n, interfaces_room;
@@ -61,8 +62,9 @@ static inline uint64_t load64(const struct nj_savefile *s, const uint8_t *b)
 /* Where we are, for messages: the frame that would come next and its byte. */
 static int damaged(struct nj_savefile *s, struct nj_message *message, const char *what, uint64_t number)
 {
-	s->error = nj_fail(message, NJ_ERR_FORMAT, "damaged at byte %llu, frame %llu: %s %llu", (unsigned long long)nj_input_offset(s->input),
-			   (unsigned long long)s->frames + 1, what, (unsigned long long)number);
+	s->error = nj_fail(message, NJ_ERR_FORMAT, "damaged at byte %llu, frame %llu: %s %llu",
+			   (unsigned long long)nj_input_offset(s->input), (unsigned long long)s->frames + 1, what,
+			   (unsigned long long)number);
 	return s->error;
 }
 
@@ -71,11 +73,13 @@ static int ended(struct nj_savefile *s, struct nj_message *message, uint64_t wan
 {
 	size_t left = nj_input_left(s->input);
 	if (s->input->failed)
-		s->error = nj_fail(message, NJ_ERR_IO, "%s (in or before frame %llu)", s->input->problem.text, (unsigned long long)s->frames + 1);
+		s->error = nj_fail(message, NJ_ERR_IO, "%s (in or before frame %llu)", s->input->problem.text,
+				   (unsigned long long)s->frames + 1);
 	else if (left > 0)
-		s->error = nj_fail(message, NJ_ERR_TRUNCATED, "cut short at byte %llu: frame %llu has %zu of %llu bytes",
-				   (unsigned long long)(nj_input_offset(s->input) + left), (unsigned long long)s->frames + 1, left,
-				   (unsigned long long)wanted);
+		s->error =
+			nj_fail(message, NJ_ERR_TRUNCATED, "cut short at byte %llu: frame %llu has %zu of %llu bytes",
+				(unsigned long long)(nj_input_offset(s->input) + left),
+				(unsigned long long)s->frames + 1, left, (unsigned long long)wanted);
 	return s->error;
 }
 
@@ -125,7 +129,9 @@ static int pcap_open(struct nj_savefile *s, uint32_t magic, struct nj_message *m
 		return nj_fail(message, NJ_ERR_VERSION, "pcap version %u.%u, known are 2.0 to 2.4", major, minor);
 	s->link_type = link_of(load32(s, h + 20));
 	s->fraction_ns = magic == 0xa1b23c4d ? 1 : 1000;
-	s->header_bytes = magic == 0xa1b2cd34 ? 24 : 16; /* Kuznetzov's has interface, protocol and packet type behind the lengths */
+	s->header_bytes = magic == 0xa1b2cd34
+				  ? 24
+				  : 16; /* Kuznetzov's has interface, protocol and packet type behind the lengths */
 	s->lengths_swapped = minor < 4;
 	s->next = pcap_next;
 	nj_input_consume(s->input, 24);
@@ -158,13 +164,15 @@ static uint64_t interface_time(const struct interface *i, uint64_t ticks)
 	if (i->ns_per_tick != 0)
 		ns = (__int128)ticks * i->ns_per_tick;
 	else
-		ns = (__int128)(ticks / i->ticks_per_s) * NS_PER_S + (__int128)(ticks % i->ticks_per_s) * NS_PER_S / i->ticks_per_s;
+		ns = (__int128)(ticks / i->ticks_per_s) * NS_PER_S +
+		     (__int128)(ticks % i->ticks_per_s) * NS_PER_S / i->ticks_per_s;
 	ns += (__int128)i->offset_s * NS_PER_S;
 	return ns >= 0 && ns < INT64_MAX ? (uint64_t)ns : NJ_SAVEFILE_NO_TIME;
 }
 
 /* The options of an interface block that matter: resolution and offset of its time stamps. */
-static bool interface_read_options(const struct nj_savefile *s, struct interface *i, const uint8_t *at, const uint8_t *end)
+static bool interface_read_options(const struct nj_savefile *s, struct interface *i, const uint8_t *at,
+				   const uint8_t *end)
 {
 	while (end - at >= 4) {
 		uint16_t code = load16(s, at), bytes = load16(s, at + 2);
@@ -222,7 +230,8 @@ static int section_begin(struct nj_savefile *s, struct nj_message *message, uint
 	s->swapped = order != 0x1a2b3c4d;
 	uint16_t major = load16(s, h + 12), minor = load16(s, h + 14);
 	if (major != 1 || (minor != 0 && minor != 2)) /* 1.2 was written by mistake and is the same */
-		return s->error = nj_fail(message, NJ_ERR_VERSION, "pcapng version %u.%u at byte %llu, known are 1.0 and 1.2", major, minor,
+		return s->error = nj_fail(message, NJ_ERR_VERSION,
+					  "pcapng version %u.%u at byte %llu, known are 1.0 and 1.2", major, minor,
 					  (unsigned long long)nj_input_offset(s->input));
 	s->interfaces_n = 0;
 	*ret_bytes = load32(s, h + 4);
@@ -230,12 +239,15 @@ static int section_begin(struct nj_savefile *s, struct nj_message *message, uint
 }
 
 /* The fixed part of a packet block: where its fields stand depends on the kind. */
-static int packet_read(struct nj_savefile *s, uint32_t type, const uint8_t *block, uint32_t bytes, struct nj_frame *ret, struct nj_message *message)
+static int packet_read(struct nj_savefile *s, uint32_t type, const uint8_t *block, uint32_t bytes, struct nj_frame *ret,
+		       struct nj_message *message)
 {
 	uint32_t fixed = type == BLOCK_SIMPLE ? 12 : 28;
 	if (bytes < fixed + 4)
 		return damaged(s, message, "packet block of length", bytes);
-	uint32_t number = type == BLOCK_ENHANCED ? load32(s, block + 8) : type == BLOCK_PACKET ? load16(s, block + 8) : 0;
+	uint32_t number = type == BLOCK_ENHANCED ? load32(s, block + 8)
+			  : type == BLOCK_PACKET ? load16(s, block + 8)
+						 : 0;
 	if (number >= s->interfaces_n)
 		return damaged(s, message, "no such interface:", number);
 	const struct interface *i = &s->interfaces[number];
@@ -274,7 +286,8 @@ static int block_skip(struct nj_savefile *s, uint32_t bytes, struct nj_message *
 }
 
 /* A block that is read whole: its two lengths must agree. */
-static int block_read(struct nj_savefile *s, uint32_t type, uint32_t bytes, struct nj_frame *ret, struct nj_message *message)
+static int block_read(struct nj_savefile *s, uint32_t type, uint32_t bytes, struct nj_frame *ret,
+		      struct nj_message *message)
 {
 	if (bytes > NJ_INPUT_NEED_MAX)
 		return damaged(s, message, "block of length", bytes);
@@ -284,7 +297,8 @@ static int block_read(struct nj_savefile *s, uint32_t type, uint32_t bytes, stru
 	uint32_t again = load32(s, block + bytes - 4);
 	if (again != bytes)
 		return damaged(s, message, "block whose lengths disagree, the second is", again);
-	int result = type == BLOCK_INTERFACE ? interface_add(s, block, bytes, message) : packet_read(s, type, block, bytes, ret, message);
+	int result = type == BLOCK_INTERFACE ? interface_add(s, block, bytes, message)
+					     : packet_read(s, type, block, bytes, ret, message);
 	if (result >= 0)
 		nj_input_consume(s->input, bytes);
 	return result;
@@ -319,7 +333,8 @@ static int open_by_magic(struct nj_savefile *s, struct nj_message *message)
 	if (h == NULL) {
 		if (s->input->failed)
 			return nj_fail(message, NJ_ERR_IO, "%s", s->input->problem.text);
-		return nj_fail(message, NJ_ERR_FORMAT, nj_input_left(s->input) == 0 ? "empty" : "no capture file: less than 4 bytes");
+		return nj_fail(message, NJ_ERR_FORMAT,
+			       nj_input_left(s->input) == 0 ? "empty" : "no capture file: less than 4 bytes");
 	}
 	uint32_t magic = load32(s, h);
 	if (magic == BLOCK_SECTION) {
@@ -333,7 +348,9 @@ static int open_by_magic(struct nj_savefile *s, struct nj_message *message)
 		if (s->swapped || magic == known[i])
 			return pcap_open(s, known[i], message);
 	}
-	return nj_fail(message, NJ_ERR_FORMAT, "no capture file: it begins with %02x %02x %02x %02x, neither pcap nor pcapng", h[0], h[1], h[2], h[3]);
+	return nj_fail(message, NJ_ERR_FORMAT,
+		       "no capture file: it begins with %02x %02x %02x %02x, neither pcap nor pcapng", h[0], h[1], h[2],
+		       h[3]);
 }
 
 int nj_savefile_open(struct nj_input *input, struct nj_message *message, struct nj_savefile **ret_savefile)

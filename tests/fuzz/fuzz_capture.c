@@ -1,5 +1,6 @@
-/* Any bytes as a capture file: pcap, pcapng, gzip, zstd. They lie in a memory file, so that the very code that opens paths reads them. Frames must lie in readable memory,
- * time must not go back, and the report must say why when the file ended before its end. */
+/* Any bytes as a capture file: pcap, pcapng, gzip, zstd. They lie in a memory file, so that the very code that opens
+ * paths reads them. Frames must lie in readable memory, time must not go back, and the report must say why when the
+ * file ended before its end. */
 #include "sensor/capture.h"
 
 #include <stdio.h>

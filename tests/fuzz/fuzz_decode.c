@@ -1,4 +1,5 @@
-/* Decoding of any frame of any link type: byte 0 chooses the link, byte 1 how much longer than its captured bytes the frame was. */
+/* Decoding of any frame of any link type: byte 0 chooses the link, byte 1 how much longer than its captured bytes the
+ * frame was. */
 #include "sensor/decode.h"
 
 #include <stdlib.h>
@@ -28,7 +29,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	if (size < 2 || size > 65536)
 		return 0;
-	struct nj_frame frame = {.t_ns = 1, .data = data + 2, .captured_bytes = (uint32_t)size - 2, .link_type = links[data[0] % (sizeof links / sizeof *links)]};
+	struct nj_frame frame = {.t_ns = 1,
+				 .data = data + 2,
+				 .captured_bytes = (uint32_t)size - 2,
+				 .link_type = links[data[0] % (sizeof links / sizeof *links)]};
 	struct nj_packet packet;
 	frame.wire_bytes = frame.captured_bytes + (data[1] < 128 ? 0 : (data[1] - 127u) * 37);
 	enum nj_drop drop = nj_decode(&frame, &packet);

@@ -1,5 +1,5 @@
-/* Reassembly of any sequence of frames in a table far too small for it. The input is a row of records: link and time step, length (two bytes each), frame. The counts must add up
- * after every frame. */
+/* Reassembly of any sequence of frames in a table far too small for it. The input is a row of records: link and time
+ * step, length (two bytes each), frame. The counts must add up after every frame. */
 #include "sensor/decode.h"
 #include "sensor/fragment.h"
 
@@ -31,7 +31,8 @@ static void touch(const struct nj_packet *p)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct nj_hash_key key;
-	struct nj_fragment_options options = {.datagrams_max = 3, .blocks_max = NJ_FRAGMENT_BLOCKS_MIN, .timeout_ms = 1000, .hash_key = &key};
+	struct nj_fragment_options options = {
+		.datagrams_max = 3, .blocks_max = NJ_FRAGMENT_BLOCKS_MIN, .timeout_ms = 1000, .hash_key = &key};
 	struct nj_fragment *fragment = NULL;
 	uint64_t t_ns = 0;
 	if (key.id == 0)
@@ -40,7 +41,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	while (size >= 4) {
 		uint32_t n = (uint32_t)data[2] << 8 | data[3];
-		struct nj_frame frame = {.data = data + 4, .link_type = data[0] % 2 == 0 ? NJ_LINK_RAW : NJ_LINK_ETHERNET};
+		struct nj_frame frame = {.data = data + 4,
+					 .link_type = data[0] % 2 == 0 ? NJ_LINK_RAW : NJ_LINK_ETHERNET};
 		struct nj_packet packet;
 		if (n > size - 4)
 			n = (uint32_t)size - 4;

@@ -2,10 +2,11 @@
  *
  *   dump_packets FILE...
  *   F <tab> file number <tab> path                       begins a file
- *   frame <tab> fate <tab> src <tab> dst <tab> protocol <tab> src port <tab> dst port <tab> segment <tab> frames <tab> encapsulations
- *   E <tab> frames <tab> fragments <tab> error           ends it
+ *   frame <tab> fate <tab> src <tab> dst <tab> protocol <tab> src port <tab> dst port <tab> segment <tab> frames <tab>
+ * encapsulations E <tab> frames <tab> fragments <tab> error           ends it
  *
- * fate: decoded, held (a fragment; addresses and protocol are those of its IP header), or the drop reason. Exits 1 when the counts of a file do not add up. */
+ * fate: decoded, held (a fragment; addresses and protocol are those of its IP header), or the drop reason. Exits 1 when
+ * the counts of a file do not add up. */
 #include "sensor/capture.h"
 #include "sensor/decode.h"
 #include "sensor/fragment.h"
@@ -32,8 +33,9 @@ static const char *fate_of(const struct nj_frame_counts *before, const struct nj
 static void print_packet(uint64_t number, const char *fate, const struct nj_packet *p)
 {
 	char src[NJ_ADDR_TEXT_MAX], dst[NJ_ADDR_TEXT_MAX], segment[NJ_SEGMENT_TEXT_MAX];
-	printf("%" PRIu64 "\t%s\t%s\t%s\t%u\t%u\t%u\t%s\t%u\t%u\n", number, fate, nj_addr_text(&p->src, src), nj_addr_text(&p->dst, dst), p->protocol,
-	       p->src_port, p->dst_port, nj_segment_text(p->segment, segment), p->frames, p->encapsulations);
+	printf("%" PRIu64 "\t%s\t%s\t%s\t%u\t%u\t%u\t%s\t%u\t%u\n", number, fate, nj_addr_text(&p->src, src),
+	       nj_addr_text(&p->dst, dst), p->protocol, p->src_port, p->dst_port, nj_segment_text(p->segment, segment),
+	       p->frames, p->encapsulations);
 }
 
 static void dump_frame(struct nj_fragment *fragment, uint64_t number, const struct nj_frame *frame, uint64_t *fragments)
@@ -72,7 +74,8 @@ static bool dump_file(int index, const char *path)
 	uint64_t number = 0, fragments = 0;
 	nj_fragment_options_init(&options);
 	options.hash_key = &hash_key;
-	if (nj_capture_open_files(&inputs, &message, &capture) != NJ_OK || nj_fragment_new(&options, &fragment) != NJ_OK) {
+	if (nj_capture_open_files(&inputs, &message, &capture) != NJ_OK ||
+	    nj_fragment_new(&options, &fragment) != NJ_OK) {
 		fprintf(stderr, "%s: %s\n", path, message.text);
 		exit(2);
 	}

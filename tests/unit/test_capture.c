@@ -1,15 +1,16 @@
-/* Reading captures: every format written here byte by byte, plain and compressed; cut at every byte; damage; merging, clock, filter, folders, pipes, and more files than may be open at once. */
+/* Reading captures: every format written here byte by byte, plain and compressed; cut at every byte; damage; merging,
+ * clock, filter, folders, pipes, and more files than may be open at once. */
 #include "sensor/capture.h"
 #include "sensor/savefile.h"
 
+#include <dirent.h>
+#include <fcntl.h>
+#include <ftw.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <dirent.h>
-#include <fcntl.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,7 +21,7 @@
 
 #include <cmocka.h>
 
-#define S 1000000000ull
+#define S  1000000000ull
 #define T0 1700000000ull /* seconds */
 
 static char folder[] = "/tmp/nightjar-capture-XXXXXX";
@@ -70,7 +71,8 @@ static void put(const void *bytes, size_t n)
 
 static void put32(uint32_t v)
 {
-	const uint8_t big[4] = {(uint8_t)(v >> 24), (uint8_t)(v >> 16), (uint8_t)(v >> 8), (uint8_t)v}, little[4] = {big[3], big[2], big[1], big[0]};
+	const uint8_t big[4] = {(uint8_t)(v >> 24), (uint8_t)(v >> 16), (uint8_t)(v >> 8), (uint8_t)v},
+		      little[4] = {big[3], big[2], big[1], big[0]};
 	put(file.big ? big : little, 4);
 }
 
@@ -216,7 +218,8 @@ static void expect_end(struct nj_capture **capture)
 	nj_capture_close(capture);
 }
 
-static void expect_report(const struct nj_capture *capture, uint32_t index, uint64_t frames, bool failed, const char *text)
+static void expect_report(const struct nj_capture *capture, uint32_t index, uint64_t frames, bool failed,
+			  const char *text)
 {
 	struct nj_capture_report report;
 	nj_capture_report(capture, index, &report);
@@ -243,7 +246,8 @@ static void test_pcap_of_every_kind(void **state)
 	for (int kind = 0; kind < 4; kind++) {
 		bool nano = kind & 1;
 		begin(kind >= 2);
-		put_pcap_header(nano ? 0xa1b23c4d : 0xa1b2c3d4, 0xf0000000u | 113); /* high bits: frame check sequence */
+		put_pcap_header(nano ? 0xa1b23c4d : 0xa1b2c3d4,
+				0xf0000000u | 113); /* high bits: frame check sequence */
 		put_pcap_frame(T0, 5, "first", 60);
 		put_pcap_frame(T0 + 1, 999999, "", 0);
 		put_pcap_frame(T0 + 2, 7, "longer than the wire", 3);
@@ -416,7 +420,11 @@ static void test_pcap_cut_at_every_byte(void **state)
 		uint64_t frames = n < 24 ? 0 : (n - 24) / frame_bytes;
 		bool sound = n >= 24 && (n - 24) % frame_bytes == 0;
 		assert_int_equal(count_frames(capture), frames);
-		expect_report(capture, 0, frames, !sound, sound ? "" : n == 0 ? "empty" : n < 4 ? "no capture file" : "cut short at byte");
+		expect_report(capture, 0, frames, !sound,
+			      sound    ? ""
+			      : n == 0 ? "empty"
+			      : n < 4  ? "no capture file"
+				       : "cut short at byte");
 		nj_capture_close(&capture);
 	}
 }
@@ -553,12 +561,29 @@ static void test_merge_by_time_then_by_order(void **state)
 	static const struct {
 		uint64_t us;
 		const char *text;
-	} expected[] = {{5, "c"}, {10, "a"}, {20, "b"}, {30, "b"}, {30, "a"}, {30, "c"}, {50, "a"}, {50, "a"}, {60, "b"}, {70, "c"}};
+	} expected[] = {{5, "c"},  {10, "a"}, {20, "b"}, {30, "b"}, {30, "a"},
+			{30, "c"}, {50, "a"}, {50, "a"}, {60, "b"}, {70, "c"}};
 	for (size_t i = 0; i < sizeof expected / sizeof *expected; i++)
 		expect_frame(capture, T0 * S + expected[i].us * 1000, expected[i].text, 60, 1);
 	struct nj_capture_stats stats;
 	nj_capture_stats(capture, &stats);
 	assert_int_equal(stats.clock_clamps, 0);
+	expect_end(&capture);
+}
+
+/* A file still waiting whose first frame has the time of the one to come: its place in the list decides, not that it
+ * waits. */
+static void test_a_waiting_file_may_go_first(void **state)
+{
+	(void)state;
+	const uint64_t a[] = {30}, b[] = {20, 30};
+	save_times("a", a, 1, "a");
+	save_times("b", b, 2, "b");
+	const char *paths[] = {"a", "b"};
+	struct nj_capture *capture = open_with(paths, 2, NULL);
+	expect_frame(capture, T0 * S + 20000, "b", 60, 1);
+	expect_frame(capture, T0 * S + 30000, "a", 60, 1);
+	expect_frame(capture, T0 * S + 30000, "b", 60, 1);
 	expect_end(&capture);
 }
 
@@ -585,7 +610,8 @@ static void test_clock_never_goes_back(void **state)
 static void test_a_lone_jump_is_put_right(void **state)
 {
 	(void)state;
-	const uint64_t day = 86400000000, first[] = {400 * day, 10, 20}, middle[] = {10, 20, 400 * day, 30}, gap[] = {10, 2 * day, 2 * day + 5}, last[] = {10, 400 * day};
+	const uint64_t day = 86400000000, first[] = {400 * day, 10, 20}, middle[] = {10, 20, 400 * day, 30},
+		       gap[] = {10, 2 * day, 2 * day + 5}, last[] = {10, 400 * day};
 	struct nj_capture_stats stats;
 	save_times("x", first, 3, "x");
 	struct nj_capture *capture = open_one("x");
@@ -691,7 +717,8 @@ static void test_more_files_than_may_be_open(void **state)
 		unlink(names[i]);
 }
 
-/* A frame longer than a file's read-ahead, and files that lose and regain their descriptor between two halves of a record. */
+/* A frame longer than a file's read-ahead, and files that lose and regain their descriptor between two halves of a
+ * record. */
 static void test_large_frames_survive_reopening(void **state)
 {
 	(void)state;
@@ -796,13 +823,32 @@ static void test_pipes(void **state)
 	close(standard);
 }
 
+static void test_stop_ends_the_stream(void **state)
+{
+	(void)state;
+	const uint64_t us[] = {1, 2, 3};
+	save_times("x", us, 3, "x");
+	struct nj_capture *capture = open_one("x");
+	struct nj_frame frame;
+	struct nj_capture_stats stats;
+	assert_int_equal(nj_capture_next(capture, &frame), 1);
+	nj_capture_stop(capture);
+	assert_int_equal(nj_capture_next(capture, &frame), 0);
+	nj_capture_stats(capture, &stats);
+	assert_int_equal(stats.frames, 1);
+	assert_int_equal(stats.inputs_failed, 0);
+	nj_capture_close(&capture);
+}
+
 /* ---- filter ---- */
 
 static void test_filter_by_link_type(void **state)
 {
 	(void)state;
-	static const char tcp_443[] = "\x45\x00\x00\x28\x00\x00\x00\x00\x40\x06\x00\x00\x0a\x00\x00\x01\x0a\x00\x00\x02\x9c\x40\x01\xbb\0\0\0\0\0\0\0\0\x50\x02\0\0\0\0\0\0";
-	static const char tcp_80[] = "\x45\x00\x00\x28\x00\x00\x00\x00\x40\x06\x00\x00\x0a\x00\x00\x01\x0a\x00\x00\x02\x9c\x40\x00\x50\0\0\0\0\0\0\0\0\x50\x02\0\0\0\0\0\0";
+	static const char tcp_443[] = "\x45\x00\x00\x28\x00\x00\x00\x00\x40\x06\x00\x00\x0a\x00\x00\x01\x0a\x00\x00\x02"
+				      "\x9c\x40\x01\xbb\0\0\0\0\0\0\0\0\x50\x02\0\0\0\0\0\0";
+	static const char tcp_80[] = "\x45\x00\x00\x28\x00\x00\x00\x00\x40\x06\x00\x00\x0a\x00\x00\x01\x0a\x00\x00\x02"
+				     "\x9c\x40\x00\x50\0\0\0\0\0\0\0\0\x50\x02\0\0\0\0\0\0";
 	begin(false);
 	put_section();
 	put_interface(101, 6, 0);
@@ -836,7 +882,8 @@ static void test_filter_by_link_type(void **state)
 	assert_int_equal(stats.frames, 2);
 	assert_int_equal(stats.filtered, 2);
 	nj_capture_close(&capture);
-	capture = open_with(&path, 1, "ether host 00:00:00:00:00:00"); /* means nothing for raw IP: takes none of those */
+	capture =
+		open_with(&path, 1, "ether host 00:00:00:00:00:00"); /* means nothing for raw IP: takes none of those */
 	assert_int_equal(count_frames(capture), 2);
 	nj_capture_close(&capture);
 }
@@ -855,6 +902,7 @@ int main(void)
 		cmocka_unit_test(test_what_cannot_be_read_is_told),
 		cmocka_unit_test(test_wrong_usage_is_refused),
 		cmocka_unit_test(test_merge_by_time_then_by_order),
+		cmocka_unit_test(test_a_waiting_file_may_go_first),
 		cmocka_unit_test(test_clock_never_goes_back),
 		cmocka_unit_test(test_a_lone_jump_is_put_right),
 		cmocka_unit_test(test_a_time_that_cannot_be),
@@ -862,6 +910,7 @@ int main(void)
 		cmocka_unit_test(test_large_frames_survive_reopening),
 		cmocka_unit_test(test_folders_are_searched_in_order),
 		cmocka_unit_test(test_pipes),
+		cmocka_unit_test(test_stop_ends_the_stream),
 		cmocka_unit_test(test_filter_by_link_type),
 	};
 	return cmocka_run_group_tests(tests, make_folder, remove_folder);

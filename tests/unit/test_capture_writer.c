@@ -1,4 +1,5 @@
-/* The pcapng writer, read back by our own reader: bytes, times to the nanosecond, link types and lengths survive; comments do not disturb; a full disk is told. */
+/* The pcapng writer, read back by our own reader: bytes, times to the nanosecond, link types and lengths survive;
+ * comments do not disturb; a full disk is told. */
 #include "sensor/capture.h"
 #include "sensor/capture_writer.h"
 

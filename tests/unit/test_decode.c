@@ -1,5 +1,6 @@
-/* Decoding: a hand-made frame for every link type and encapsulation, each cut at every byte and mutated under a seed; carriers whose inside is garbage; lengths that lie; depth.
- * Frames are built from the inside out: each function puts a header in front of what is there, so that lengths are always right unless a test breaks them. */
+/* Decoding: a hand-made frame for every link type and encapsulation, each cut at every byte and mutated under a seed;
+ * carriers whose inside is garbage; lengths that lie; depth. Frames are built from the inside out: each function puts a
+ * header in front of what is there, so that lengths are always right unless a test breaks them. */
 #include "sensor/decode.h"
 
 #include <setjmp.h>
@@ -47,7 +48,8 @@ static void start(struct pile *p, const char *payload)
 
 static void put_tcp(struct pile *p)
 {
-	const uint8_t h[24] = {0x9c, 0x40, 0x01, 0xbb, 0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77, 0x88, 0x60, 0x18, 0x20, 0, 0, 0, 0, 0, 2, 4, 5, 0xb4};
+	const uint8_t h[24] = {0x9c, 0x40, 0x01, 0xbb, 0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77, 0x88,
+			       0x60, 0x18, 0x20, 0,    0,    0,    0,    0,    2,    4,    5,    0xb4};
 	front(p, h, sizeof h);
 }
 
@@ -62,14 +64,16 @@ static void put_udp(struct pile *p, uint16_t src_port, uint16_t dst_port)
 
 static void put_ipv4(struct pile *p, uint8_t protocol, uint8_t last)
 {
-	uint8_t h[20] = {0x45, 0, 0, 0, 0x12, 0x34, 0x40, 0, 61, protocol, 0, 0, 10, 0, 0, last, 10, 0, 0, (uint8_t)(last + 1)};
+	uint8_t h[20] = {0x45, 0, 0,  0, 0x12, 0x34, 0x40, 0, 61, protocol,
+			 0,    0, 10, 0, 0,    last, 10,   0, 0,  (uint8_t)(last + 1)};
 	set16(h + 2, size_of(p) + 20);
 	front(p, h, sizeof h);
 }
 
 static void put_ipv6(struct pile *p, uint8_t next, uint8_t last)
 {
-	uint8_t h[40] = {0x60, 0, 0, 0, 0, 0, next, 62, 0x20, 0x01, 0x0d, 0xb8, [23] = last, [24] = 0x20, 0x01, 0x0d, 0xb8, [39] = (uint8_t)(last + 1)};
+	uint8_t h[40] = {0x60, 0,    0,    0,           0,           0,    next, 62,   0x20,
+			 0x01, 0x0d, 0xb8, [23] = last, [24] = 0x20, 0x01, 0x0d, 0xb8, [39] = (uint8_t)(last + 1)};
 	set16(h + 4, size_of(p));
 	front(p, h, sizeof h);
 }
@@ -127,17 +131,74 @@ static void put_outer_udp(struct pile *p, uint16_t port)
 
 /* ---- one frame a case ---- */
 
-static void build_ethernet(struct pile *p) { start_inner_frame(p); }
-static void build_snap(struct pile *p) { start_inner(p); put_bytes(p, "aa aa 03 00 00 00 08 00"); put_ethernet(p, (uint16_t)size_of(p)); }
-static void build_llc_ip(struct pile *p) { start_inner(p); put_bytes(p, "06 06 03"); put_ethernet(p, (uint16_t)size_of(p)); }
-static void build_vlan(struct pile *p) { start_inner(p); put_tag(p, 7, 0x0800); put_ethernet(p, 0x8100); }
-static void build_priority_tag(struct pile *p) { start_inner(p); put_tag(p, 0, 0x0800); put_ethernet(p, 0x8100); }
-static void build_qinq(struct pile *p) { start_inner(p); put_tag(p, 7, 0x0800); put_tag(p, 3, 0x8100); put_ethernet(p, 0x88a8); }
-static void build_qinq_old(struct pile *p) { start_inner(p); put_tag(p, 7, 0x0800); put_tag(p, 3, 0x8100); put_ethernet(p, 0x9100); }
-static void build_three_tags(struct pile *p) { start_inner(p); put_tag(p, 7, 0x0800); put_tag(p, 3, 0x8100); put_tag(p, 9, 0x8100); put_ethernet(p, 0x88a8); }
-static void build_mpls(struct pile *p) { start_inner(p); put_bytes(p, "00 01 00 40 00 02 01 40"); put_ethernet(p, 0x8847); }
-static void build_mpls_ethernet(struct pile *p) { start_inner_frame(p); put_bytes(p, "00 01 01 40"); put_ethernet(p, 0x8847); }
-static void build_mpls_control_word(struct pile *p) { start_inner_frame(p); put_bytes(p, "00 01 01 40 00 00 00 05"); put_ethernet(p, 0x8847); }
+static void build_ethernet(struct pile *p)
+{
+	start_inner_frame(p);
+}
+static void build_snap(struct pile *p)
+{
+	start_inner(p);
+	put_bytes(p, "aa aa 03 00 00 00 08 00");
+	put_ethernet(p, (uint16_t)size_of(p));
+}
+static void build_llc_ip(struct pile *p)
+{
+	start_inner(p);
+	put_bytes(p, "06 06 03");
+	put_ethernet(p, (uint16_t)size_of(p));
+}
+static void build_vlan(struct pile *p)
+{
+	start_inner(p);
+	put_tag(p, 7, 0x0800);
+	put_ethernet(p, 0x8100);
+}
+static void build_priority_tag(struct pile *p)
+{
+	start_inner(p);
+	put_tag(p, 0, 0x0800);
+	put_ethernet(p, 0x8100);
+}
+static void build_qinq(struct pile *p)
+{
+	start_inner(p);
+	put_tag(p, 7, 0x0800);
+	put_tag(p, 3, 0x8100);
+	put_ethernet(p, 0x88a8);
+}
+static void build_qinq_old(struct pile *p)
+{
+	start_inner(p);
+	put_tag(p, 7, 0x0800);
+	put_tag(p, 3, 0x8100);
+	put_ethernet(p, 0x9100);
+}
+static void build_three_tags(struct pile *p)
+{
+	start_inner(p);
+	put_tag(p, 7, 0x0800);
+	put_tag(p, 3, 0x8100);
+	put_tag(p, 9, 0x8100);
+	put_ethernet(p, 0x88a8);
+}
+static void build_mpls(struct pile *p)
+{
+	start_inner(p);
+	put_bytes(p, "00 01 00 40 00 02 01 40");
+	put_ethernet(p, 0x8847);
+}
+static void build_mpls_ethernet(struct pile *p)
+{
+	start_inner_frame(p);
+	put_bytes(p, "00 01 01 40");
+	put_ethernet(p, 0x8847);
+}
+static void build_mpls_control_word(struct pile *p)
+{
+	start_inner_frame(p);
+	put_bytes(p, "00 01 01 40 00 00 00 05");
+	put_ethernet(p, 0x8847);
+}
 static void build_pppoe(struct pile *p)
 {
 	start_inner(p);
@@ -145,26 +206,116 @@ static void build_pppoe(struct pile *p)
 	set16(p->room + p->at + 4, size_of(p) - 6);
 	put_ethernet(p, 0x8864);
 }
-static void build_ppp(struct pile *p) { start_inner(p); put_bytes(p, "ff 03 00 21"); }
-static void build_ppp_compressed(struct pile *p) { start_inner(p); put_bytes(p, "21"); }
-static void build_ppp_mpls(struct pile *p) { start_inner(p); put_bytes(p, "ff 03 02 81 00 01 01 40"); }
-static void build_hdlc(struct pile *p) { start_inner(p); put_bytes(p, "0f 00 08 00"); }
-static void build_raw(struct pile *p) { start_inner(p); }
-static void build_null_little(struct pile *p) { start_inner(p); put_bytes(p, "02 00 00 00"); }
-static void build_null_big(struct pile *p) { start_inner(p); put_bytes(p, "00 00 00 02"); }
-static void build_sll(struct pile *p) { start_inner(p); put_bytes(p, "00 00 00 01 00 06 02 00 00 00 00 01 00 00 08 00"); }
-static void build_sll_vlan(struct pile *p) { start_inner(p); put_tag(p, 7, 0x0800); put_bytes(p, "00 00 00 01 00 06 02 00 00 00 00 01 00 00 81 00"); }
-static void build_sll2(struct pile *p) { start_inner(p); put_bytes(p, "08 00 00 00 00 00 00 03 00 01 00 06 02 00 00 00 00 01 00 00"); }
-static void build_gre(struct pile *p) { start_inner(p); put_bytes(p, "00 00 08 00"); put_outer(p, 47); }
-static void build_gre_options(struct pile *p) { start_inner(p); put_bytes(p, "b0 00 08 00 aa bb 00 00 00 00 00 05 00 00 00 09"); put_outer(p, 47); }
-static void build_gre_bridge(struct pile *p) { start_inner_frame(p); put_bytes(p, "20 00 65 58 00 00 00 05"); put_outer(p, 47); }
-static void build_erspan_1(struct pile *p) { start_inner_frame(p); put_bytes(p, "00 00 88 be"); put_outer(p, 47); }
-static void build_erspan_2(struct pile *p) { start_inner_frame(p); put_bytes(p, "10 00 88 be 00 00 00 01 10 07 00 64 00 00 00 00"); put_outer(p, 47); }
-static void build_erspan_3(struct pile *p) { start_inner_frame(p); put_bytes(p, "10 00 22 eb 00 00 00 01 20 07 00 64 00 00 00 00 00 00 00 01 01 02 03 04 05 06 07 08"); put_outer(p, 47); }
-static void build_erspan_3_ip(struct pile *p) { start_inner(p); put_bytes(p, "10 00 22 eb 00 00 00 01 20 00 00 64 00 00 00 00 00 00 08 00"); put_outer(p, 47); }
-static void build_vxlan(struct pile *p) { start_inner_frame(p); put_bytes(p, "08 00 00 00 00 13 88 00"); put_outer_udp(p, 4789); }
-static void build_vxlan_linux(struct pile *p) { start_inner_frame(p); put_bytes(p, "08 00 00 00 00 13 88 00"); put_outer_udp(p, 8472); }
-static void build_vxlan_vlan(struct pile *p) { build_vlan(p); put_bytes(p, "08 00 00 00 00 13 88 00"); put_outer_udp(p, 4789); }
+static void build_ppp(struct pile *p)
+{
+	start_inner(p);
+	put_bytes(p, "ff 03 00 21");
+}
+static void build_ppp_compressed(struct pile *p)
+{
+	start_inner(p);
+	put_bytes(p, "21");
+}
+static void build_ppp_mpls(struct pile *p)
+{
+	start_inner(p);
+	put_bytes(p, "ff 03 02 81 00 01 01 40");
+}
+static void build_hdlc(struct pile *p)
+{
+	start_inner(p);
+	put_bytes(p, "0f 00 08 00");
+}
+static void build_raw(struct pile *p)
+{
+	start_inner(p);
+}
+static void build_null_little(struct pile *p)
+{
+	start_inner(p);
+	put_bytes(p, "02 00 00 00");
+}
+static void build_null_big(struct pile *p)
+{
+	start_inner(p);
+	put_bytes(p, "00 00 00 02");
+}
+static void build_sll(struct pile *p)
+{
+	start_inner(p);
+	put_bytes(p, "00 00 00 01 00 06 02 00 00 00 00 01 00 00 08 00");
+}
+static void build_sll_vlan(struct pile *p)
+{
+	start_inner(p);
+	put_tag(p, 7, 0x0800);
+	put_bytes(p, "00 00 00 01 00 06 02 00 00 00 00 01 00 00 81 00");
+}
+static void build_sll2(struct pile *p)
+{
+	start_inner(p);
+	put_bytes(p, "08 00 00 00 00 00 00 03 00 01 00 06 02 00 00 00 00 01 00 00");
+}
+static void build_gre(struct pile *p)
+{
+	start_inner(p);
+	put_bytes(p, "00 00 08 00");
+	put_outer(p, 47);
+}
+static void build_gre_options(struct pile *p)
+{
+	start_inner(p);
+	put_bytes(p, "b0 00 08 00 aa bb 00 00 00 00 00 05 00 00 00 09");
+	put_outer(p, 47);
+}
+static void build_gre_bridge(struct pile *p)
+{
+	start_inner_frame(p);
+	put_bytes(p, "20 00 65 58 00 00 00 05");
+	put_outer(p, 47);
+}
+static void build_erspan_1(struct pile *p)
+{
+	start_inner_frame(p);
+	put_bytes(p, "00 00 88 be");
+	put_outer(p, 47);
+}
+static void build_erspan_2(struct pile *p)
+{
+	start_inner_frame(p);
+	put_bytes(p, "10 00 88 be 00 00 00 01 10 07 00 64 00 00 00 00");
+	put_outer(p, 47);
+}
+static void build_erspan_3(struct pile *p)
+{
+	start_inner_frame(p);
+	put_bytes(p, "10 00 22 eb 00 00 00 01 20 07 00 64 00 00 00 00 00 00 00 01 01 02 03 04 05 06 07 08");
+	put_outer(p, 47);
+}
+static void build_erspan_3_ip(struct pile *p)
+{
+	start_inner(p);
+	put_bytes(p, "10 00 22 eb 00 00 00 01 20 00 00 64 00 00 00 00 00 00 08 00");
+	put_outer(p, 47);
+}
+static void build_vxlan(struct pile *p)
+{
+	start_inner_frame(p);
+	put_bytes(p, "08 00 00 00 00 13 88 00");
+	put_outer_udp(p, 4789);
+}
+static void build_vxlan_linux(struct pile *p)
+{
+	start_inner_frame(p);
+	put_bytes(p, "08 00 00 00 00 13 88 00");
+	put_outer_udp(p, 8472);
+}
+static void build_vxlan_vlan(struct pile *p)
+{
+	build_vlan(p);
+	put_bytes(p, "08 00 00 00 00 13 88 00");
+	put_outer_udp(p, 4789);
+}
 static void build_vlan_vxlan(struct pile *p)
 {
 	start_inner_frame(p);
@@ -174,9 +325,24 @@ static void build_vlan_vxlan(struct pile *p)
 	put_tag(p, 7, 0x0800);
 	put_ethernet(p, 0x8100);
 }
-static void build_geneve(struct pile *p) { start_inner_frame(p); put_bytes(p, "02 00 65 58 00 13 88 00 01 02 80 01 00 00 00 00"); put_outer_udp(p, 6081); }
-static void build_geneve_ip(struct pile *p) { start_inner(p); put_bytes(p, "00 00 08 00 00 13 88 00"); put_outer_udp(p, 6081); }
-static void build_gtp(struct pile *p) { start_inner(p); put_bytes(p, "30 ff 00 32 00 00 00 05"); put_outer_udp(p, 2152); }
+static void build_geneve(struct pile *p)
+{
+	start_inner_frame(p);
+	put_bytes(p, "02 00 65 58 00 13 88 00 01 02 80 01 00 00 00 00");
+	put_outer_udp(p, 6081);
+}
+static void build_geneve_ip(struct pile *p)
+{
+	start_inner(p);
+	put_bytes(p, "00 00 08 00 00 13 88 00");
+	put_outer_udp(p, 6081);
+}
+static void build_gtp(struct pile *p)
+{
+	start_inner(p);
+	put_bytes(p, "30 ff 00 32 00 00 00 05");
+	put_outer_udp(p, 2152);
+}
 static void build_gtp_extension(struct pile *p)
 {
 	start_inner(p);
@@ -184,9 +350,23 @@ static void build_gtp_extension(struct pile *p)
 	set16(p->room + p->at + 2, size_of(p) - 8);
 	put_outer_udp(p, 2152);
 }
-static void build_ipip(struct pile *p) { start_inner(p); put_outer(p, 4); }
-static void build_4in6(struct pile *p) { start_inner(p); put_ipv6(p, 4, 101); put_ethernet(p, 0x86dd); }
-static void build_mpls_in_ip(struct pile *p) { start_inner(p); put_bytes(p, "00 01 01 40"); put_outer(p, 137); }
+static void build_ipip(struct pile *p)
+{
+	start_inner(p);
+	put_outer(p, 4);
+}
+static void build_4in6(struct pile *p)
+{
+	start_inner(p);
+	put_ipv6(p, 4, 101);
+	put_ethernet(p, 0x86dd);
+}
+static void build_mpls_in_ip(struct pile *p)
+{
+	start_inner(p);
+	put_bytes(p, "00 01 01 40");
+	put_outer(p, 137);
+}
 static void build_ah(struct pile *p)
 {
 	start(p, "hello");
@@ -255,7 +435,11 @@ static const struct encapsulation {
 
 static struct nj_frame frame_of(const struct pile *p, int link_type)
 {
-	return (struct nj_frame){.t_ns = 77, .data = p->room + p->at, .captured_bytes = (uint32_t)size_of(p), .wire_bytes = (uint32_t)size_of(p), .link_type = link_type};
+	return (struct nj_frame){.t_ns = 77,
+				 .data = p->room + p->at,
+				 .captured_bytes = (uint32_t)size_of(p),
+				 .wire_bytes = (uint32_t)size_of(p),
+				 .link_type = link_type};
 }
 
 static struct nj_addr v4(uint8_t a, uint8_t b, uint8_t c, uint8_t d)
@@ -324,7 +508,8 @@ static void test_every_encapsulation(void **state)
 }
 
 /* A copy of exact size, so that a sanitizer sees any step past the end. */
-static enum nj_drop decode_copy(const struct nj_frame *frame, uint32_t captured_bytes, uint32_t wire_bytes, struct nj_packet *ret)
+static enum nj_drop decode_copy(const struct nj_frame *frame, uint32_t captured_bytes, uint32_t wire_bytes,
+				struct nj_packet *ret)
 {
 	uint8_t *copy = malloc(captured_bytes > 0 ? captured_bytes : 1);
 	assert_non_null(copy);
@@ -339,7 +524,8 @@ static enum nj_drop decode_copy(const struct nj_frame *frame, uint32_t captured_
 	return drop;
 }
 
-/* A short snapshot length: up to the transport header's end it is truncated, or the carrier stands; from there on the packet is whole but for its payload. */
+/* A short snapshot length: up to the transport header's end it is truncated, or the carrier stands; from there on the
+ * packet is whole but for its payload. */
 static void test_cut_at_every_byte(void **state)
 {
 	(void)state;
@@ -381,9 +567,12 @@ static void test_mutations(void **state)
 			struct pile mutant = pile;
 			struct nj_packet packet;
 			for (uint32_t n = 1 + random_next(&seed) % 4; n > 0; n--)
-				mutant.room[mutant.at + random_next(&seed) % size_of(&mutant)] = (uint8_t)random_next(&seed);
+				mutant.room[mutant.at + random_next(&seed) % size_of(&mutant)] =
+					(uint8_t)random_next(&seed);
 			struct nj_frame frame = frame_of(&mutant, encapsulations[i].link_type);
-			uint32_t captured = frame.captured_bytes - (random_next(&seed) % 4 == 0 ? random_next(&seed) % frame.captured_bytes : 0);
+			uint32_t captured =
+				frame.captured_bytes -
+				(random_next(&seed) % 4 == 0 ? random_next(&seed) % frame.captured_bytes : 0);
 			(void)decode_copy(&frame, captured, frame.wire_bytes, &packet);
 		}
 	}
@@ -399,7 +588,8 @@ static enum nj_drop decode_pile(const struct pile *p, struct nj_packet *ret)
 
 static void assert_v6(const struct nj_packet *p, uint8_t last)
 {
-	struct nj_addr src = {{0x20, 0x01, 0x0d, 0xb8, [15] = last}}, dst = {{0x20, 0x01, 0x0d, 0xb8, [15] = (uint8_t)(last + 1)}};
+	struct nj_addr src = {{0x20, 0x01, 0x0d, 0xb8, [15] = last}},
+		       dst = {{0x20, 0x01, 0x0d, 0xb8, [15] = (uint8_t)(last + 1)}};
 	assert_int_equal(p->ip_version, 6);
 	assert_int_equal(p->ttl, 62);
 	assert_true(nj_addr_equal(&p->src, &src));
@@ -414,8 +604,8 @@ static void test_ipv6_extension_headers(void **state)
 	start(&p, "hello");
 	put_udp(&p, 5353, 53);
 	put_bytes(&p, "11 04 00 00 00 00 00 01 00 00 00 02 a1 a2 a3 a4 a5 a6 a7 a8 a9 aa ab ac"); /* AH */
-	put_bytes(&p, "33 00 00 00 00 00 00 09");                                                 /* an atomic fragment */
-	put_bytes(&p, "2c 00 01 04 00 00 00 00");                                                 /* destination options */
+	put_bytes(&p, "33 00 00 00 00 00 00 09"); /* an atomic fragment */
+	put_bytes(&p, "2c 00 01 04 00 00 00 00"); /* destination options */
 	put_bytes(&p, "3c 02 00 00 00 00 00 00 20 01 0d b8 00 00 00 00 00 00 00 00 00 00 00 09"); /* routing */
 	put_bytes(&p, "2b 00 01 04 00 00 00 00");                                                 /* hop-by-hop */
 	put_ipv6(&p, 0, 1);
@@ -509,7 +699,11 @@ static void test_sctp_icmp_arp_and_unknown_protocols(void **state)
 	put_bytes(&p, "00 01 08 00 06 04 00 02 02 00 00 00 00 01 0a 00 00 01 02 00 00 00 00 02 0a 00 00 02");
 	put_ethernet(&p, 0x0806);
 	assert_int_equal(decode_pile(&p, &packet), NJ_DROP_NONE);
-	check_packet(&(struct nj_frame){.t_ns = 77, .data = p.room + p.at, .captured_bytes = (uint32_t)size_of(&p), .wire_bytes = (uint32_t)size_of(&p)}, NJ_DROP_NONE, &packet);
+	check_packet(&(struct nj_frame){.t_ns = 77,
+					.data = p.room + p.at,
+					.captured_bytes = (uint32_t)size_of(&p),
+					.wire_bytes = (uint32_t)size_of(&p)},
+		     NJ_DROP_NONE, &packet);
 	assert_int_equal(packet.protocol, NJ_PROTOCOL_ARP);
 	assert_int_equal(packet.arp_operation, 2);
 	struct nj_addr src = v4(10, 0, 0, 1), dst = v4(10, 0, 0, 2);
@@ -600,20 +794,24 @@ static void test_lengths_that_lie(void **state)
 {
 	(void)state;
 	struct nj_packet packet;
-	assert_int_equal(with_field(6, 14, 8, 0x55, &packet), NJ_DROP_bad_ip);  /* version 5 */
-	assert_int_equal(with_field(6, 14, 8, 0x44, &packet), NJ_DROP_bad_ip);  /* header of 16 bytes */
-	assert_int_equal(with_field(6, 16, 16, 19, &packet), NJ_DROP_bad_ip);   /* shorter than its header */
+	assert_int_equal(with_field(6, 14, 8, 0x55, &packet), NJ_DROP_bad_ip); /* version 5 */
+	assert_int_equal(with_field(6, 14, 8, 0x44, &packet), NJ_DROP_bad_ip); /* header of 16 bytes */
+	assert_int_equal(with_field(6, 16, 16, 19, &packet), NJ_DROP_bad_ip);  /* shorter than its header */
 	assert_int_equal(with_field(6, 16, 16, 30, &packet), NJ_DROP_bad_transport_length);
-	assert_int_equal(with_field(6, 46, 8, 0x40, &packet), NJ_DROP_bad_transport_length); /* TCP header of 16 bytes */
-	assert_int_equal(with_field(6, 46, 8, 0xf0, &packet), NJ_DROP_bad_transport_length); /* longer than its packet */
+	assert_int_equal(with_field(6, 46, 8, 0x40, &packet),
+			 NJ_DROP_bad_transport_length); /* TCP header of 16 bytes */
+	assert_int_equal(with_field(6, 46, 8, 0xf0, &packet),
+			 NJ_DROP_bad_transport_length); /* longer than its packet */
 	assert_int_equal(with_field(17, 38, 16, 7, &packet), NJ_DROP_bad_transport_length);
 	assert_int_equal(with_field(17, 38, 16, 14, &packet), NJ_DROP_bad_transport_length);
 
-	assert_int_equal(with_field(17, 38, 16, 10, &packet), NJ_DROP_NONE); /* UDP shorter than IP: the rest is padding */
+	assert_int_equal(with_field(17, 38, 16, 10, &packet),
+			 NJ_DROP_NONE); /* UDP shorter than IP: the rest is padding */
 	assert_int_equal(packet.payload_wire_bytes, 2);
-	assert_int_equal(with_field(6, 16, 16, 0, &packet), NJ_DROP_NONE);   /* segmentation left to the card */
+	assert_int_equal(with_field(6, 16, 16, 0, &packet), NJ_DROP_NONE); /* segmentation left to the card */
 	assert_int_equal(packet.payload_wire_bytes, 5);
-	assert_int_equal(with_field(6, 16, 16, 65535, &packet), NJ_DROP_NONE); /* more than the frame: never more than was on the wire */
+	assert_int_equal(with_field(6, 16, 16, 65535, &packet),
+			 NJ_DROP_NONE); /* more than the frame: never more than was on the wire */
 	assert_int_equal(packet.payload_wire_bytes, 5);
 }
 
@@ -666,12 +864,12 @@ static void test_not_ip(void **state)
 		const char *bytes;
 		enum nj_drop drop;
 	} cases[] = {
-		{0x88cc, "02 07 04 02 00 00 00 00 01", NJ_DROP_non_ip}, /* LLDP */
-		{0x0026, "42 42 03 00 00 00 00 00", NJ_DROP_non_ip},    /* spanning tree */
-		{0x0026, "aa aa 03 00 00 0c 20 00", NJ_DROP_non_ip},    /* SNAP of a vendor */
-		{0x8863, "11 09 00 00 00 00", NJ_DROP_non_ip},          /* PPPoE discovery */
+		{0x88cc, "02 07 04 02 00 00 00 00 01", NJ_DROP_non_ip},          /* LLDP */
+		{0x0026, "42 42 03 00 00 00 00 00", NJ_DROP_non_ip},             /* spanning tree */
+		{0x0026, "aa aa 03 00 00 0c 20 00", NJ_DROP_non_ip},             /* SNAP of a vendor */
+		{0x8863, "11 09 00 00 00 00", NJ_DROP_non_ip},                   /* PPPoE discovery */
 		{0x8864, "11 00 00 01 00 06 c0 21 01 01 00 04", NJ_DROP_non_ip}, /* PPP control */
-		{0x8847, "00 01 01 40 10 00 00 21", NJ_DROP_non_ip},    /* MPLS, associated channel */
+		{0x8847, "00 01 01 40 10 00 00 21", NJ_DROP_non_ip},             /* MPLS, associated channel */
 		{0x0806, "00 01 86 dd 06 10 00 01", NJ_DROP_bad_arp},
 		{0x0800, "60 00 00 00 00 00 3b 40 00 00 00 00 00 00 00 00 00 00 00 00 00 00", NJ_DROP_bad_ip},
 		{0x0800, "45", NJ_DROP_bad_ip},
@@ -685,7 +883,10 @@ static void test_not_ip(void **state)
 		put_ethernet(&p, cases[i].type);
 		assert_int_equal(decode_pile(&p, &packet), cases[i].drop);
 	}
-	struct nj_frame frame = {.data = (const uint8_t *)"\x00\x00\x00\x07", .captured_bytes = 4, .wire_bytes = 4, .link_type = NJ_LINK_NULL};
+	struct nj_frame frame = {.data = (const uint8_t *)"\x00\x00\x00\x07",
+				 .captured_bytes = 4,
+				 .wire_bytes = 4,
+				 .link_type = NJ_LINK_NULL};
 	struct nj_packet packet;
 	assert_int_equal(nj_decode(&frame, &packet), NJ_DROP_non_ip);
 	frame.link_type = 105; /* 802.11 */
@@ -761,9 +962,10 @@ static void test_impossible_fragments(void **state)
 		const char *data;
 		uint16_t field;
 	} cases[] = {
-		{"15 bytes of dat", 0x2000},         /* more to come after an odd length */
-		{"", 0x2001},                        /* nothing in it */
-		{"16 bytes of data", 0x1fff},        /* past the end: 65528 + 16 */
+		{"15 bytes of dat", 0x2000},  /* more to come after an odd length */
+		{"12 bytes of ", 0x2000},     /* or one that is no multiple of 8 */
+		{"", 0x2001},                 /* nothing in it */
+		{"16 bytes of data", 0x1fff}, /* past the end: 65528 + 16 */
 		{"16 bytes of data", 0x3fff},
 	};
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

@@ -1,5 +1,5 @@
-/* Reassembly: orders, duplicates, overlaps, timeouts, limits, nested tunnels, short captures. After every frame the counts must add up, and a seeded run of random fragments is compared
- * with a plain model that keeps everything. */
+/* Reassembly: orders, duplicates, overlaps, timeouts, limits, nested tunnels, short captures. After every frame the
+ * counts must add up, and a seeded run of random fragments is compared with a plain model that keeps everything. */
 #include "sensor/capture.h"
 #include "sensor/decode.h"
 #include "sensor/fragment.h"
@@ -87,7 +87,8 @@ static void make_datagram(struct datagram *d, uint16_t id, size_t data_bytes)
 static size_t put_header(const struct datagram *d, uint8_t *out, size_t start, size_t n, bool more)
 {
 	if (d->six) {
-		uint8_t h[48] = {0x60, 0, 0, 0, (uint8_t)((n + 8) >> 8), (uint8_t)(n + 8), 44, 64, [23] = 1, [39] = 2, [40] = 17};
+		uint8_t h[48] = {0x60, 0,        0,        0,        (uint8_t)((n + 8) >> 8), (uint8_t)(n + 8), 44,
+				 64,   [23] = 1, [39] = 2, [40] = 17};
 		h[42] = (uint8_t)(start >> 8);
 		h[43] = (uint8_t)(start | more);
 		h[46] = (uint8_t)(d->id >> 8);
@@ -96,25 +97,49 @@ static size_t put_header(const struct datagram *d, uint8_t *out, size_t start, s
 		return 48;
 	}
 	size_t field = start / 8 | (more ? 0x2000 : 0);
-	const uint8_t h[20] = {0x45, 0, (uint8_t)((n + 20) >> 8), (uint8_t)(n + 20), (uint8_t)(d->id >> 8), (uint8_t)d->id,
-			       (uint8_t)(field >> 8), (uint8_t)field, 64, 17, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2};
+	const uint8_t h[20] = {0x45,
+			       0,
+			       (uint8_t)((n + 20) >> 8),
+			       (uint8_t)(n + 20),
+			       (uint8_t)(d->id >> 8),
+			       (uint8_t)d->id,
+			       (uint8_t)(field >> 8),
+			       (uint8_t)field,
+			       64,
+			       17,
+			       0,
+			       0,
+			       10,
+			       0,
+			       0,
+			       1,
+			       10,
+			       0,
+			       0,
+			       2};
 	memcpy(out, h, 20);
 	return 20;
 }
 
 /* Pushes bytes [start, start + n) of the datagram; *lost* bytes of it were cut off by the capture. */
-static bool push_cut(struct nj_fragment *fragment, const struct datagram *d, size_t start, size_t n, uint64_t t_ns, uint32_t lost, struct nj_packet *ret)
+static bool push_cut(struct nj_fragment *fragment, const struct datagram *d, size_t start, size_t n, uint64_t t_ns,
+		     uint32_t lost, struct nj_packet *ret)
 {
 	static uint8_t frame_bytes[66000];
 	size_t header = put_header(d, frame_bytes, start, n, start + n < d->n);
 	memcpy(frame_bytes + header, d->bytes + start, n);
-	struct nj_frame frame = {.t_ns = t_ns, .data = frame_bytes, .captured_bytes = (uint32_t)(header + n) - lost, .wire_bytes = (uint32_t)(header + n), .link_type = NJ_LINK_RAW};
+	struct nj_frame frame = {.t_ns = t_ns,
+				 .data = frame_bytes,
+				 .captured_bytes = (uint32_t)(header + n) - lost,
+				 .wire_bytes = (uint32_t)(header + n),
+				 .link_type = NJ_LINK_RAW};
 	bool whole = nj_fragment_decode(fragment, &frame, ret);
 	check_counts(fragment);
 	return whole;
 }
 
-static bool push(struct nj_fragment *fragment, const struct datagram *d, size_t start, size_t n, uint64_t t_ns, struct nj_packet *ret)
+static bool push(struct nj_fragment *fragment, const struct datagram *d, size_t start, size_t n, uint64_t t_ns,
+		 struct nj_packet *ret)
 {
 	return push_cut(fragment, d, start, n, t_ns, 0, ret);
 }
@@ -155,7 +180,8 @@ static void test_in_order_and_in_reverse(void **state)
 		make_datagram(&one, (uint16_t)(8 + six), 65507);
 		one.six = six;
 		uint32_t frames = 0;
-		for (size_t at = (one.n - 1) / 1480 * 1480;; at -= 1480) { /* the largest there is, last fragment first */
+		for (size_t at = (one.n - 1) / 1480 * 1480;;
+		     at -= 1480) { /* the largest there is, last fragment first */
 			size_t n = one.n - at < 1480 ? one.n - at : 1480;
 			frames++;
 			assert_int_equal(push(f, &one, at, n, 4, &p), at == 0);
@@ -227,7 +253,8 @@ static void test_duplicates_are_dropped_alone(void **state)
 	finish(&f);
 }
 
-/* Teardrop and its kin: the datagram, and what comes of it later, is dropped; the key is free again after the timeout. */
+/* Teardrop and its kin: the datagram, and what comes of it later, is dropped; the key is free again after the timeout.
+ */
 static void test_overlaps_poison_the_datagram(void **state)
 {
 	(void)state;
@@ -387,7 +414,8 @@ static void test_short_snapshot_length(void **state)
 
 /* ---- tunnels ---- */
 
-/* A tunnel's packet is split, and so was the packet it carries: both are put together, and the packet counts all frames. */
+/* A tunnel's packet is split, and so was the packet it carries: both are put together, and the packet counts all
+ * frames. */
 static void test_fragments_within_fragments(void **state)
 {
 	(void)state;
@@ -409,7 +437,11 @@ static void test_fragments_within_fragments(void **state)
 			frame_bytes[9] = 4; /* IP in IP */
 			frame_bytes[15] = 101;
 			memcpy(frame_bytes + header, outer.bytes + i, piece);
-			struct nj_frame frame = {.t_ns = 1, .data = frame_bytes, .captured_bytes = (uint32_t)(header + piece), .wire_bytes = (uint32_t)(header + piece), .link_type = NJ_LINK_RAW};
+			struct nj_frame frame = {.t_ns = 1,
+						 .data = frame_bytes,
+						 .captured_bytes = (uint32_t)(header + piece),
+						 .wire_bytes = (uint32_t)(header + piece),
+						 .link_type = NJ_LINK_RAW};
 			assert_false(whole);
 			whole = nj_fragment_decode(f, &frame, &p);
 			check_counts(f);
@@ -431,9 +463,14 @@ static void test_segment_of_a_tunnel_is_kept(void **state)
 	make_datagram(&one, 6, 2000);
 	for (int half = 0; half < 2; half++) {
 		uint8_t bytes[2048] = {[12] = 0x81, 0x00, 0x00, 0x07, 0x08, 0x00};
-		size_t start = half * 1480u, n = half == 0 ? 1480 : one.n - 1480, header = 18 + put_header(&one, bytes + 18, start, n, half == 0);
+		size_t start = half * 1480u, n = half == 0 ? 1480 : one.n - 1480,
+		       header = 18 + put_header(&one, bytes + 18, start, n, half == 0);
 		memcpy(bytes + header, one.bytes + start, n);
-		struct nj_frame frame = {.t_ns = 1, .data = bytes, .captured_bytes = (uint32_t)(header + n), .wire_bytes = (uint32_t)(header + n), .link_type = NJ_LINK_ETHERNET};
+		struct nj_frame frame = {.t_ns = 1,
+					 .data = bytes,
+					 .captured_bytes = (uint32_t)(header + n),
+					 .wire_bytes = (uint32_t)(header + n),
+					 .link_type = NJ_LINK_ETHERNET};
 		assert_int_equal(nj_fragment_decode(f, &frame, &p), half);
 	}
 	check_whole(&one, &p, 2);
@@ -450,7 +487,8 @@ static uint32_t random_next(uint32_t *seed)
 	return *seed >> 8;
 }
 
-/* Fragments of 40 datagrams in random order, some lost, some twice: exactly those datagrams come out whose every piece was pushed, once, right. */
+/* Fragments of 40 datagrams in random order, some lost, some twice: exactly those datagrams come out whose every piece
+ * was pushed, once, right. */
 static void test_random_orders(void **state)
 {
 	(void)state;
@@ -496,7 +534,8 @@ static void test_random_orders(void **state)
 	}
 }
 
-/* Memory is what was announced: calloc'ed sizes by malloc's own account would be larger, so the formula is checked against the structures. */
+/* Memory is what was announced: calloc'ed sizes by malloc's own account would be larger, so the formula is checked
+ * against the structures. */
 static void test_memory_grows_as_told(void **state)
 {
 	(void)state;
