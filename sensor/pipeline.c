@@ -156,7 +156,7 @@ static void block_add(struct block *block, const struct entry *entry, const uint
 {
 	assert(block->used + entry_bytes(entry) <= BLOCK_BYTES);
 	memcpy(block->bytes + block->used, entry, sizeof *entry);
-	if (entry->captured_bytes > 0)
+	if (data != NULL)
 		memcpy(block->bytes + block->used + sizeof *entry, data, entry->captured_bytes);
 	block->used += entry_bytes(entry);
 }
