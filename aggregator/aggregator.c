@@ -1,9 +1,10 @@
 /* Ingest, merge, engine, desk and store as one object, stepped by one thread.
  *
- * What a batch brings is in the journal before it is here. A round is judged as soon as every sensor has told it; the store commits alerts and roll-ups together with the
- * journal position up to which all batches belong to judged rounds, at most every COMMIT_ROUNDS rounds, at once when an alert was raised, and at the end. After
- * a crash the journal is judged again from its oldest entry and gives the same alerts, which the store recognises by their ids (law 3). A journal in memory
- * holds nothing that could be wanted again: it is told to forget what is covered. */
+ * What a batch brings is in the journal before it is here. A round is judged as soon as every sensor has told it; the
+ * store commits alerts and roll-ups together with the journal position up to which all batches belong to judged rounds,
+ * at most every COMMIT_ROUNDS rounds, at once when an alert was raised, and at the end. After a crash the journal is
+ * judged again from its oldest entry and gives the same alerts, which the store recognises by their ids (law 3). A
+ * journal in memory holds nothing that could be wanted again: it is told to forget what is covered. */
 #include "aggregator/aggregator.h"
 
 #include "aggregator/desk.h"
@@ -20,12 +21,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define COMMIT_ROUNDS  30 /* five minutes of 10 s */
-#define ARENA_BYTES    (4u << 20)
-#define AGENTS_MIN     64
-#define POSITIONS_MAX  4096
+#define COMMIT_ROUNDS 30 /* five minutes of 10 s */
+#define ARENA_BYTES   (4u << 20)
+#define AGENTS_MIN    64
+#define POSITIONS_MAX 4096
 
-/* The journal position of the last batch of each start still pending: what is covered ends before the oldest of them. */
+/* The journal position of the last batch of each start still pending: what is covered ends before the oldest of them.
+ */
 struct position {
 	uint64_t start_ns, first;
 };
@@ -80,8 +82,8 @@ uint64_t nj_aggregator_memory_bytes(const struct nj_aggregator_options *options)
 	struct nj_desk_options desk = {.agents_max = options->agents_max};
 	struct nj_ingest_options ingest;
 	nj_ingest_options_init(&ingest);
-	return sizeof(struct nj_aggregator) + nj_engine_memory_bytes(&engine) + nj_desk_memory_bytes(&desk) + nj_ingest_memory_bytes(&ingest) +
-	       options->pending_bytes_max + ARENA_BYTES;
+	return sizeof(struct nj_aggregator) + nj_engine_memory_bytes(&engine) + nj_desk_memory_bytes(&desk) +
+	       nj_ingest_memory_bytes(&ingest) + options->pending_bytes_max + ARENA_BYTES;
 }
 
 /* ---- where results go */
@@ -114,7 +116,8 @@ static void on_judged(void *context, const struct nj_judged *judged)
 	struct nj_aggregator *aggregator = context;
 	nj_desk_judged(aggregator->desk, judged);
 	for (uint32_t i = 0; i < judged->views_n && aggregator->store != NULL && aggregator->failed == 0; i++)
-		keep_failure(aggregator, nj_store_window(aggregator->store, judged->views[i].window, &aggregator->failure));
+		keep_failure(aggregator,
+			     nj_store_window(aggregator->store, judged->views[i].window, &aggregator->failure));
 }
 
 /* ---- positions */
@@ -148,7 +151,8 @@ static uint64_t covered_position(struct nj_aggregator *aggregator)
 	return covered;
 }
 
-/* Agents that were active since the last time. One folded in between is written when it returns; its row is a summary, not evidence. */
+/* Agents that were active since the last time. One folded in between is written when it returns; its row is a summary,
+ * not evidence. */
 static int store_agents(struct nj_aggregator *aggregator, struct nj_message *message)
 {
 	struct nj_profiles *profiles = nj_engine_profiles(aggregator->engine);
@@ -188,7 +192,8 @@ static int judge_round(struct nj_aggregator *aggregator, const struct nj_round *
 	nj_desk_begin(aggregator->desk, round);
 	int error = nj_engine_judge(aggregator->engine, round, on_judged, aggregator);
 	if (error != 0)
-		return nj_fail(message, error, "judging a round of %u windows: %s", round->windows_n, nj_error_text(error));
+		return nj_fail(message, error, "judging a round of %u windows: %s", round->windows_n,
+			       nj_error_text(error));
 	for (uint32_t i = 0; i < round->windows_n && listener->window != NULL; i++)
 		listener->window(listener->context, &round->windows[i]);
 	if (listener->tick != NULL)
@@ -257,12 +262,14 @@ static int open_parts(struct nj_aggregator *aggregator, struct nj_message *messa
 				       .prior = &aggregator->prior,
 				       .hash_key = &aggregator->options.hash_key,
 				       .learn_only = options->learn_only};
-	if ((error = nj_merge_new(&merge, &aggregator->merge)) != 0 || (error = nj_engine_new(&engine, &aggregator->engine)) != 0 ||
+	if ((error = nj_merge_new(&merge, &aggregator->merge)) != 0 ||
+	    (error = nj_engine_new(&engine, &aggregator->engine)) != 0 ||
 	    (error = nj_desk_new(&desk, &aggregator->desk)) != 0)
-		return nj_fail(message, error, "starting the aggregator with %u agents and %u shards: %s", options->agents_max, options->shards,
-			       nj_error_text(error));
+		return nj_fail(message, error, "starting the aggregator with %u agents and %u shards: %s",
+			       options->agents_max, options->shards, nj_error_text(error));
 	nj_desk_listen(aggregator->desk, on_alert, on_merged, aggregator);
-	if (options->store_path != NULL && (error = nj_store_open(options->store_path, message, &aggregator->store)) != 0)
+	if (options->store_path != NULL &&
+	    (error = nj_store_open(options->store_path, message, &aggregator->store)) != 0)
 		return error;
 	struct nj_ingest_options ingest;
 	nj_ingest_options_init(&ingest);
@@ -279,18 +286,21 @@ static int open_parts(struct nj_aggregator *aggregator, struct nj_message *messa
 static int check_options(const struct nj_aggregator_options *options, struct nj_message *message)
 {
 	if (options->shards < 1 || options->shards > NJ_SHARDS_MAX)
-		return nj_fail(message, NJ_ERR_USAGE, "shards must be from 1 to %d, not %u", NJ_SHARDS_MAX, options->shards);
+		return nj_fail(message, NJ_ERR_USAGE, "shards must be from 1 to %d, not %u", NJ_SHARDS_MAX,
+			       options->shards);
 	if (options->agents_max < AGENTS_MIN || options->agents_max > 1u << 24)
-		return nj_fail(message, NJ_ERR_USAGE, "agents_max must be from %d to %u, not %u", AGENTS_MIN, 1u << 24, options->agents_max);
+		return nj_fail(message, NJ_ERR_USAGE, "agents_max must be from %d to %u, not %u", AGENTS_MIN, 1u << 24,
+			       options->agents_max);
 	if (!(options->alerts_per_day > 0) || options->alerts_per_day > 1e6)
 		return nj_fail(message, NJ_ERR_USAGE, "alerts_per_day must be above 0 and at most 1000000");
 	if (options->sensors_expected < 1 || options->sensors_expected > NJ_MERGE_SENSORS_MAX)
-		return nj_fail(message, NJ_ERR_USAGE, "sensors must be from 1 to %d, not %u", NJ_MERGE_SENSORS_MAX, options->sensors_expected);
+		return nj_fail(message, NJ_ERR_USAGE, "sensors must be from 1 to %d, not %u", NJ_MERGE_SENSORS_MAX,
+			       options->sensors_expected);
 	return 0;
 }
 
-int nj_aggregator_new(const struct nj_aggregator_options *options, const struct nj_aggregator_listener *listener, struct nj_message *message,
-		      struct nj_aggregator **ret_aggregator)
+int nj_aggregator_new(const struct nj_aggregator_options *options, const struct nj_aggregator_listener *listener,
+		      struct nj_message *message, struct nj_aggregator **ret_aggregator)
 {
 	int error = check_options(options, message);
 	if (error != 0)
@@ -384,7 +394,8 @@ const char *nj_aggregator_endpoint(const struct nj_aggregator *aggregator)
 
 #define BASELINE_HOURS_MIN 20 /* agent-hours before a level is taken from them */
 
-static void learn_level(const struct nj_fleet *fleet, enum nj_fleet_quantity quantity, double unit, double *level, double *scale)
+static void learn_level(const struct nj_fleet *fleet, enum nj_fleet_quantity quantity, double unit, double *level,
+			double *scale)
 {
 	uint64_t n;
 	double median = nj_fleet_quantile(fleet, 0, quantity, 0.5, &n);

@@ -1,5 +1,6 @@
-/* The aggregator as one object: ingest -> merge -> engine shards -> desk -> store and listeners. `nightjar replay` and nightjar-aggregator run exactly this; they
- * differ in the link's address and in where the store lies. One thread calls nj_aggregator_step(); shards are threads of its own when shards > 1. */
+/* The aggregator as one object: ingest -> merge -> engine shards -> desk -> store and listeners. `nightjar replay` and
+ * nightjar-aggregator run exactly this; they differ in the link's address and in where the store lies. One thread calls
+ * nj_aggregator_step(); shards are threads of its own when shards > 1. */
 #ifndef NJ_AGGREGATOR_AGGREGATOR_H
 #define NJ_AGGREGATOR_AGGREGATOR_H
 
@@ -10,30 +11,33 @@ struct nj_aggregator;
 struct nj_inventory; /* common/inventory.h */
 
 struct nj_aggregator_options {
-	const char *listen;        /* link endpoint: "inproc://...", "ipc://...", "tcp://127.0.0.1:..." */
-	void *link_context;        /* shared context for inproc (common/link.h), or NULL */
-	const char *journal_path;  /* ":memory:" for replay */
-	const char *store_path;    /* NULL: no store */
-	const char *baseline_path; /* learned baseline, or NULL for the shipped prior */
+	const char *listen;                   /* link endpoint: "inproc://...", "ipc://...", "tcp://127.0.0.1:..." */
+	void *link_context;                   /* shared context for inproc (common/link.h), or NULL */
+	const char *journal_path;             /* ":memory:" for replay */
+	const char *store_path;               /* NULL: no store */
+	const char *baseline_path;            /* learned baseline, or NULL for the shipped prior */
 	const struct nj_inventory *inventory; /* borrowed */
 	struct nj_hash_key hash_key;
 	uint32_t sensors_expected; /* ticks advance once this many sensors have been heard; default 1 */
 	uint32_t shards;           /* engine shards, 1..64; the result does not depend on it */
 	uint32_t agents_max;       /* profiles; least recently active ones are folded beyond it */
 	double alerts_per_day;     /* budget */
-	uint32_t hold_s;           /* a sensor further behind the foremost in event time is not waited for; 0: wait for every one */
-	bool plain_tcp;            /* listen on tcp:// beyond loopback without encryption: for tests only */
+	uint32_t hold_s; /* a sensor further behind the foremost in event time is not waited for; 0: wait for every one
+			  */
+	bool plain_tcp;  /* listen on tcp:// beyond loopback without encryption: for tests only */
 	uint64_t journal_bytes_max, pending_bytes_max;
 	uint32_t fleet_entries_max; /* services, hosts and names whose popularity is known */
-	bool learn_only;           /* for `nightjar baseline`: profiles and tails learn, nothing is alerted */
+	bool learn_only;            /* for `nightjar baseline`: profiles and tails learn, nothing is alerted */
 };
 
 /* Called on the aggregator's thread; arguments are borrowed until return. Any may be NULL. */
 struct nj_aggregator_listener {
 	void *context;
-	void (*alert)(void *context, const struct nj_alert *alert);                       /* raised (also queued ones; see alert->queued) */
-	void (*window)(void *context, const struct nj_window *window);                    /* merged and capped, ascending by (start, agent) */
-	void (*tick)(void *context, uint64_t start_ns, const struct nj_sensor_account *account); /* merged account of that window */
+	void (*alert)(void *context, const struct nj_alert *alert); /* raised (also queued ones; see alert->queued) */
+	void (*window)(void *context,
+		       const struct nj_window *window); /* merged and capped, ascending by (start, agent) */
+	void (*tick)(void *context, uint64_t start_ns,
+		     const struct nj_sensor_account *account); /* merged account of that window */
 };
 
 struct nj_aggregator_counts {
@@ -45,11 +49,13 @@ struct nj_aggregator_counts {
 
 void nj_aggregator_options_init(struct nj_aggregator_options *options);
 uint64_t nj_aggregator_memory_bytes(const struct nj_aggregator_options *options);
-NJ_MUST_CHECK int nj_aggregator_new(const struct nj_aggregator_options *options, const struct nj_aggregator_listener *listener, struct nj_message *message,
+NJ_MUST_CHECK int nj_aggregator_new(const struct nj_aggregator_options *options,
+				    const struct nj_aggregator_listener *listener, struct nj_message *message,
 				    struct nj_aggregator **ret_aggregator);
 void nj_aggregator_free(struct nj_aggregator **aggregator);
 
-/* Waits up to timeout_ms for messages and works through them. 1: more may come; 0: every expected sensor has finished and all is judged; <0 error. */
+/* Waits up to timeout_ms for messages and works through them. 1: more may come; 0: every expected sensor has finished
+ * and all is judged; <0 error. */
 NJ_MUST_CHECK int nj_aggregator_step(struct nj_aggregator *aggregator, int timeout_ms, struct nj_message *message);
 
 struct nj_aggregator_counts nj_aggregator_counts(const struct nj_aggregator *aggregator);
@@ -58,6 +64,7 @@ struct nj_aggregator_counts nj_aggregator_counts(const struct nj_aggregator *agg
 const char *nj_aggregator_endpoint(const struct nj_aggregator *aggregator);
 
 /* Writes what was learned (tails, levels, popularity) as a baseline file. */
-NJ_MUST_CHECK int nj_aggregator_save_baseline(const struct nj_aggregator *aggregator, const char *path, struct nj_message *message);
+NJ_MUST_CHECK int nj_aggregator_save_baseline(const struct nj_aggregator *aggregator, const char *path,
+					      struct nj_message *message);
 
 #endif

@@ -1,23 +1,31 @@
-/* The options of nightjar-aggregator: one row each gives the field, the default, the parser, the range check and the help (common/config.h). */
+/* The options of nightjar-aggregator: one row each gives the field, the default, the parser, the range check and the
+ * help (common/config.h). */
 #ifndef NJ_AGGREGATOR_AGGREGATOR_CONFIG_H
 #define NJ_AGGREGATOR_AGGREGATOR_CONFIG_H
 
 #include "common/config.h"
 
 #define NJ_AGGREGATOR_OPTIONS(OPT)                                                                                     \
-	OPT(listen, TEXT, "", 1, 200, "tcp://127.0.0.1:7117", "where sensors connect: tcp://ADDRESS:PORT or ipc://PATH") \
-	OPT(journal, TEXT, "", 1, 250, ":memory:", "file in which batches lie before they are judged; in memory nothing survives a restart") \
+	OPT(listen, TEXT, "", 1, 200, "tcp://127.0.0.1:7117",                                                          \
+	    "where sensors connect: tcp://ADDRESS:PORT or ipc://PATH")                                                 \
+	OPT(journal, TEXT, "", 1, 250,                                                                                 \
+	    ":memory:", "file in which batches lie before they are judged; in memory nothing survives a restart")      \
 	OPT(store, TEXT, "", 0, 250, "", "file for alerts, roll-ups and agents; empty: none")                          \
 	OPT(baseline, TEXT, "", 0, 250, "", "learned baseline; empty: the shipped prior")                              \
 	OPT(inventory, TEXT, "", 0, 250, "", "home networks, named agents, decoys; empty: private networks are home")  \
-	OPT(hash_key, TEXT, "", 0, 250, "", "text behind the keyed hashes, the same for all sensors; empty: the well-known one of replay") \
+	OPT(hash_key, TEXT, "", 0, 250, "",                                                                            \
+	    "text behind the keyed hashes, the same for all sensors; empty: the well-known one of replay")             \
 	OPT(sensors, COUNT, "sensors", 1, 256, "1", "judge nothing before so many sensors have been heard")            \
-	OPT(hold, DURATION, "s", 0, 86400, "60", "do not wait for a sensor further behind than this in event time; 0: wait for all") \
+	OPT(hold, DURATION, "s", 0, 86400, "60",                                                                       \
+	    "do not wait for a sensor further behind than this in event time; 0: wait for all")                        \
 	OPT(shards, COUNT, "threads", 1, 64, "1", "engine shards; the result does not depend on them")                 \
-	OPT(agents_max, COUNT, "agents", 64, 16777216, "20000", "profiles in memory, 16 kB each at most; the longest silent are folded") \
-	OPT(popularity_entries, COUNT, "entries", 1024, 67108864, "131072", "services, hosts and names whose popularity is known, 32 B each") \
+	OPT(agents_max, COUNT, "agents", 64, 16777216, "20000",                                                        \
+	    "profiles in memory, 16 kB each at most; the longest silent are folded")                                   \
+	OPT(popularity_entries, COUNT, "entries", 1024, 67108864, "131072",                                            \
+	    "services, hosts and names whose popularity is known, 32 B each")                                          \
 	OPT(alerts_per_day, REAL, "alerts", 0.01, 1000000, "20", "how many alerts a day people want to be paged for")  \
-	OPT(journal_bytes_max, BYTES, "B", 1048576, 1099511627776.0, "1G", "bound of the journal; beyond it the oldest entries are dropped and counted") \
+	OPT(journal_bytes_max, BYTES, "B", 1048576, 1099511627776.0, "1G",                                             \
+	    "bound of the journal; beyond it the oldest entries are dropped and counted")                              \
 	OPT(pending_bytes_max, BYTES, "B", 1048576, 1099511627776.0, "256M", "bound of what waits for slower sensors")
 
 struct nj_aggregator_config {

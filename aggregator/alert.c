@@ -27,13 +27,21 @@ bool nj_severity_parse(const char *text, enum nj_severity *ret_severity)
 const char *nj_protocol_text(uint8_t protocol, char text[NJ_PROTOCOL_TEXT_MAX])
 {
 	switch (protocol) {
-	case 1: return "icmp";
-	case 6: return "tcp";
-	case 17: return "udp";
-	case 58: return "icmpv6";
-	case 132: return "sctp";
-	case 254: return "arp";
-	default: snprintf(text, NJ_PROTOCOL_TEXT_MAX, "ip-%u", protocol); return text;
+	case 1:
+		return "icmp";
+	case 6:
+		return "tcp";
+	case 17:
+		return "udp";
+	case 58:
+		return "icmpv6";
+	case 132:
+		return "sctp";
+	case 254:
+		return "arp";
+	default:
+		snprintf(text, NJ_PROTOCOL_TEXT_MAX, "ip-%u", protocol);
+		return text;
 	}
 }
 

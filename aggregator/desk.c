@@ -1,4 +1,5 @@
-/* Calibration, confidence, budget, repeats and paging, in this order; desk.h says what each does. Everything here goes by event time and by the order of scores, never by a clock. */
+/* Calibration, confidence, budget, repeats and paging, in this order; desk.h says what each does. Everything here goes
+ * by event time and by the order of scores, never by a clock. */
 #include "aggregator/desk.h"
 
 #include "aggregator/profile.h"
@@ -13,14 +14,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TAIL_N0        288.0    /* scores after which a learned tail weighs as much as the closed form: a day of five minutes */
-#define TAIL_GATE_P    1e-6
-#define TAIL_PRIMED    2000     /* a shipped tail counts for at most so many scores */
-#define REPEAT_NS      NJ_DAY_NS
-#define REPEAT_WAYS    8
-#define RATE_SPAN_NS   NJ_HOUR_NS /* tests are extrapolated from at least so long */
-#define ACCOUNTS       4096       /* rounds whose drops are remembered: 11 hours of 10 s */
-#define DROPPED_MAX    0.9
+#define TAIL_N0      288.0 /* scores after which a learned tail weighs as much as the closed form: a day of five minutes */
+#define TAIL_GATE_P  1e-6
+#define TAIL_PRIMED  2000 /* a shipped tail counts for at most so many scores */
+#define REPEAT_NS    NJ_DAY_NS
+#define REPEAT_WAYS  8
+#define RATE_SPAN_NS NJ_HOUR_NS /* tests are extrapolated from at least so long */
+#define ACCOUNTS     4096       /* rounds whose drops are remembered: 11 hours of 10 s */
+#define DROPPED_MAX  0.9
 
 struct repeat {
 	uint64_t key; /* 0: unused */
@@ -171,7 +172,8 @@ static double calibrated_ln_p(const struct nj_desk *desk, const struct nj_score 
 	return nj_ln_clamp((1 - w) * score->ln_p + w * log(nj_tail_p(tail, score->value)));
 }
 
-static double confidence(const struct nj_desk *desk, const struct nj_score *score, const struct nj_profile *profile, struct nj_alert *alert)
+static double confidence(const struct nj_desk *desk, const struct nj_score *score, const struct nj_profile *profile,
+			 struct nj_alert *alert)
 {
 	uint64_t start_ns = score->start_ns < desk->now_ns ? score->start_ns : desk->now_ns;
 	alert->visibility.dropped_share = dropped_share(desk, start_ns, desk->now_ns);
@@ -219,7 +221,8 @@ static enum nj_severity severity_of(const struct nj_score *score, const struct n
 		return detector->severity;
 	if (permitted)
 		return NJ_SEVERITY_LOW;
-	int severity = (int)detector->severity + (score->harm >= detector->harm_more) + (score->harm >= detector->harm_most);
+	int severity =
+		(int)detector->severity + (score->harm >= detector->harm_more) + (score->harm >= detector->harm_most);
 	if (!profile->home)
 		severity--; /* the outside knocks all day long */
 	if (severity < NJ_SEVERITY_LOW)
@@ -227,19 +230,24 @@ static enum nj_severity severity_of(const struct nj_score *score, const struct n
 	return severity > NJ_SEVERITY_CRITICAL ? NJ_SEVERITY_CRITICAL : (enum nj_severity)severity;
 }
 
-static void describe_baseline(const struct nj_desk *desk, const struct nj_score *score, const struct nj_profile *profile, struct nj_alert *alert)
+static void describe_baseline(const struct nj_desk *desk, const struct nj_score *score,
+			      const struct nj_profile *profile, struct nj_alert *alert)
 {
-	const char *words = score->own <= 0.05 ? desk->options.prior->source : score->own >= 0.8 ? "own history" : "own history and prior";
+	const char *words = score->own <= 0.05  ? desk->options.prior->source
+			    : score->own >= 0.8 ? "own history"
+						: "own history and prior";
 	if (score->certain)
 		words = "inventory";
 	snprintf(alert->visibility.baseline, sizeof alert->visibility.baseline, "%s", words);
-	alert->visibility.baseline_age_s = profile->last_ns > profile->first_ns ? (double)(profile->last_ns - profile->first_ns) / 1e9 : 0;
+	alert->visibility.baseline_age_s =
+		profile->last_ns > profile->first_ns ? (double)(profile->last_ns - profile->first_ns) / 1e9 : 0;
 }
 
 static void add_permission(struct nj_alert *alert, const struct nj_detector *detector)
 {
 	size_t used = strlen(alert->summary);
-	snprintf(alert->summary + used, sizeof alert->summary - used, "; the inventory permits it (permitted: %s)", detector->permission_word);
+	snprintf(alert->summary + used, sizeof alert->summary - used, "; the inventory permits it (permitted: %s)",
+		 detector->permission_word);
 }
 
 /* What could not be seen stands in the text, once it is enough to matter. */
@@ -247,8 +255,8 @@ static void add_blindness(struct nj_alert *alert)
 {
 	size_t used = strlen(alert->summary);
 	if (alert->visibility.dropped_share >= 0.01)
-		snprintf(alert->summary + used, sizeof alert->summary - used, "; %.0f %% of the frames were lost meanwhile",
-			 100 * alert->visibility.dropped_share);
+		snprintf(alert->summary + used, sizeof alert->summary - used,
+			 "; %.0f %% of the frames were lost meanwhile", 100 * alert->visibility.dropped_share);
 }
 
 static uint64_t alert_id(const struct nj_desk *desk, const struct nj_score *score)
@@ -269,12 +277,14 @@ static bool is_peer(const struct nj_alert *alert, const struct nj_client *client
 	return false;
 }
 
-/* The program behind it: one seen with a peer of the alert in this window; for calls and uploads on connections opened earlier, the agent's usual one. */
+/* The program behind it: one seen with a peer of the alert in this window; for calls and uploads on connections opened
+ * earlier, the agent's usual one. */
 static void name_client(const struct nj_view *view, const struct nj_score *score, struct nj_alert *alert)
 {
 	const char *text = "";
 	bool by_connection = score->detector == NJ_DETECTOR_BEACON || score->detector == NJ_DETECTOR_EXFIL_NEW ||
-			     score->detector == NJ_DETECTOR_EXFIL_VOLUME || score->detector == NJ_DETECTOR_EXFIL_DIRECTION;
+			     score->detector == NJ_DETECTOR_EXFIL_VOLUME ||
+			     score->detector == NJ_DETECTOR_EXFIL_DIRECTION;
 	if (by_connection)
 		text = view->profile->client;
 	for (uint32_t i = 0; i < view->window->clients_n; i++)
@@ -285,15 +295,16 @@ static void name_client(const struct nj_view *view, const struct nj_score *score
 	nj_label_ascii(text, strnlen(text, NJ_CLIENT_TEXT_MAX), alert->client, sizeof alert->client);
 }
 
-static void fill(struct nj_desk *desk, const struct nj_judged *judged, const struct nj_score *score, double ln_p, enum nj_severity severity,
-		 bool permitted, struct nj_alert *alert)
+static void fill(struct nj_desk *desk, const struct nj_judged *judged, const struct nj_score *score, double ln_p,
+		 enum nj_severity severity, bool permitted, struct nj_alert *alert)
 {
 	const struct nj_detector *detector = nj_detectors[score->detector];
 	const struct nj_view *view = &judged->views[score->view];
 	const struct nj_inventory_agent *known = nj_inventory_agent(desk->options.inventory, &score->agent);
 	alert->id = alert_id(desk, score);
 	alert->time_ns = desk->now_ns;
-	alert->start_ns = score->start_ns != 0 && score->start_ns < desk->now_ns ? score->start_ns : judged->judgement->start_ns;
+	alert->start_ns =
+		score->start_ns != 0 && score->start_ns < desk->now_ns ? score->start_ns : judged->judgement->start_ns;
 	alert->end_ns = desk->now_ns - 1;
 	alert->agent = score->agent;
 	if (known != NULL)
@@ -328,7 +339,8 @@ static bool within_budget(struct nj_desk *desk, const struct nj_alert *alert, bo
 	return false;
 }
 
-static void raise_score(struct nj_desk *desk, const struct nj_judged *judged, const struct nj_score *score, double ln_p, struct nj_alert *alert)
+static void raise_score(struct nj_desk *desk, const struct nj_judged *judged, const struct nj_score *score, double ln_p,
+			struct nj_alert *alert)
 {
 	const struct nj_detector *detector = nj_detectors[score->detector];
 	const struct nj_view *view = &judged->views[score->view];
@@ -351,7 +363,8 @@ static void raise_score(struct nj_desk *desk, const struct nj_judged *judged, co
 	desk->counts.queued += alert->queued;
 	if (repeat->key != 0 && repeat->key != key && desk->now_ns - repeat->raised_ns < REPEAT_NS)
 		desk->counts.repeats_forgotten++;
-	*repeat = (struct repeat){.key = key, .raised_ns = desk->now_ns, .alert_id = alert->id, .severity = (uint8_t)severity};
+	*repeat = (struct repeat){
+		.key = key, .raised_ns = desk->now_ns, .alert_id = alert->id, .severity = (uint8_t)severity};
 	if (!score->certain)
 		nj_budget_alerted(&desk->budget, desk->now_ns);
 	if (desk->alert != NULL)
@@ -374,7 +387,8 @@ static void judge_score(struct nj_desk *desk, const struct nj_judged *judged, co
 	}
 	const struct nj_detector *detector = nj_detectors[score->detector];
 	bool raised = score->certain || strength >= desk->threshold;
-	if (raised && detector->explained_away != NULL && detector->explained_away(judged->views, judged->views_n, score)) {
+	if (raised && detector->explained_away != NULL &&
+	    detector->explained_away(judged->views, judged->views_n, score)) {
 		desk->counts.explained_away++;
 		return;
 	}

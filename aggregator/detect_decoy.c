@@ -1,5 +1,6 @@
-/* Decoys: what nobody has a reason to touch. One opened flow, answered or not, is a fact and needs no statistics: the alert is critical, at once, whatever the budget. ARP
- * does not count, because a router asks for every address that somebody else sends to; nor does a flow that the decoy's address opened itself. */
+/* Decoys: what nobody has a reason to touch. One opened flow, answered or not, is a fact and needs no statistics: the
+ * alert is critical, at once, whatever the budget. ARP does not count, because a router asks for every address that
+ * somebody else sends to; nor does a flow that the decoy's address opened itself. */
 #include "aggregator/detect.h"
 #include "aggregator/observe.h"
 #include "common/inventory.h"
@@ -41,7 +42,8 @@ static uint32_t judge_decoy(const struct nj_judgement *judgement, struct nj_view
 	return 1;
 }
 
-static void explain_decoy(const struct nj_judgement *judgement, const struct nj_view *view, const struct nj_score *score, struct nj_alert *alert)
+static void explain_decoy(const struct nj_judgement *judgement, const struct nj_view *view,
+			  const struct nj_score *score, struct nj_alert *alert)
 {
 	const struct nj_window *window = view->window;
 	const struct nj_contact *first = NULL;
@@ -63,9 +65,10 @@ static void explain_decoy(const struct nj_judgement *judgement, const struct nj_
 	char agent[NJ_ADDR_TEXT_MAX], peer[NJ_ADDR_TEXT_MAX], protocol[NJ_PROTOCOL_TEXT_MAX];
 	snprintf(alert->summary, sizeof alert->summary,
 		 "%s touched the decoy %s%s%s (%s port %u) with %llu %s; %.0f decoy %s in these seconds, usual is none",
-		 nj_addr_text(&window->agent.addr, agent), decoy->name, decoy->name[0] != '\0' ? " at " : "", nj_addr_text(&first->peer, peer),
-		 nj_protocol_text(first->protocol, protocol), first->port, (unsigned long long)flows, flows == 1 ? "flow" : "flows",
-		 score->harm, score->harm == 1 ? "service" : "services");
+		 nj_addr_text(&window->agent.addr, agent), decoy->name, decoy->name[0] != '\0' ? " at " : "",
+		 nj_addr_text(&first->peer, peer), nj_protocol_text(first->protocol, protocol), first->port,
+		 (unsigned long long)flows, flows == 1 ? "flow" : "flows", score->harm,
+		 score->harm == 1 ? "service" : "services");
 	nj_alert_add_feature(alert, "decoy_hits", "contacts", score->harm, 0, 0, 1);
 	nj_alert_add_technique(alert, "T1046");
 	nj_alert_add_technique(alert, "T1018");

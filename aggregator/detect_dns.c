@@ -1,17 +1,20 @@
 /* Data carried out in names: information per registered domain.
  *
- * For each domain the agent asks about, a weighted sample of 16 (models/dnsinfo.h) estimates the information of all *distinct* names within the hour: a
- * tunnel must put fresh bytes into every name, an ordinary client asks for the same few. y = ln(1 + bytes) against the prior's level and scale; ln p is the upper tail of a
- * normal, after the standard score z was moved by what tells tunnels from content networks:
+ * For each domain the agent asks about, a weighted sample of 16 (models/dnsinfo.h) estimates the information of all
+ * *distinct* names within the hour: a tunnel must put fresh bytes into every name, an ordinary client asks for the same
+ * few. y = ln(1 + bytes) against the prior's level and scale; ln p is the upper tail of a normal, after the standard
+ * score z was moved by what tells tunnels from content networks:
  *
  *   + 0.7  more than half of the questions ask for types that carry free data (TXT, NULL, CNAME, MX, SRV, ...)
  *   + 0.5  names longer than 52 bytes on average
- *   - 0.9 ln n  n agents ask about the domain: what everybody asks is a content network, a reputation service or a search path
+ *   - 0.9 ln n  n agents ask about the domain: what everybody asks is a content network, a reputation service or a
+ * search path
  *
- * A "registered domain" of 36 characters and more is not one that somebody bought: tunnels that talk straight to their server need no domain and leave random labels at the
- * end too. All such names of an agent count as one domain.
+ * A "registered domain" of 36 characters and more is not one that somebody bought: tunnels that talk straight to their
+ * server need no domain and leave random labels at the end too. All such names of an agent count as one domain.
  *
- * Names below .arpa and names local to a site say nothing about the outside and are left out. A domain is looked at when its estimate has grown by a quarter. */
+ * Names below .arpa and names local to a site say nothing about the outside and are left out. A domain is looked at
+ * when its estimate has grown by a quarter. */
 #include "aggregator/detect.h"
 #include "aggregator/observe.h"
 #include "aggregator/prior.h"
@@ -23,12 +26,12 @@
 #include <stdio.h>
 #include <string.h>
 
-#define INFORMATION_MIN 250.0
-#define GROWTH          1.25
-#define FREE_TEXT_BONUS 0.7
-#define LONG_BONUS      0.5
-#define LONG_BYTES      52.0
-#define CROWD_MALUS     0.9
+#define INFORMATION_MIN   250.0
+#define GROWTH            1.25
+#define FREE_TEXT_BONUS   0.7
+#define LONG_BONUS        0.5
+#define LONG_BYTES        52.0
+#define CROWD_MALUS       0.9
 #define RANDOM_DOMAIN_MIN 36
 
 static bool ends_with(const char *text, const char *end)
@@ -39,7 +42,8 @@ static bool ends_with(const char *text, const char *end)
 
 static bool is_outside_name(const char *name)
 {
-	static const char *const local[] = {".arpa", ".local", ".lan", ".home", ".internal", ".localdomain", ".intranet", ".corp"};
+	static const char *const local[] = {".arpa",     ".local",       ".lan",      ".home",
+					    ".internal", ".localdomain", ".intranet", ".corp"};
 	if (strchr(name, '.') == NULL)
 		return false;
 	for (size_t i = 0; i < sizeof local / sizeof *local; i++)
@@ -53,8 +57,9 @@ static const char *grouped(const char *name)
 	return strlen(name) >= RANDOM_DOMAIN_MIN ? "(random domains)" : name;
 }
 
-static struct nj_name *add_domain(const struct nj_judgement *judgement, struct nj_block_names *names, const struct nj_domain *domain,
-				  const char *group, uint64_t key, struct nj_dns_entry **ret_entry)
+static struct nj_name *add_domain(const struct nj_judgement *judgement, struct nj_block_names *names,
+				  const struct nj_domain *domain, const char *group, uint64_t key,
+				  struct nj_dns_entry **ret_entry)
 {
 	bool displaced = false;
 	bool known = nj_dns_table_find(names->entry, NJ_NAMES, key) != NULL;
@@ -107,7 +112,8 @@ static uint32_t judge_dns(const struct nj_judgement *judgement, struct nj_view *
 		const char *group = grouped(domain->name);
 		uint64_t key = nj_fleet_domain_key(group, judgement->key);
 		if (i < 64 && nj_profile_edges(view->profile) != NULL &&
-		    !nj_bloom_test_add(&view->profile->edges->bloom, view->profile->edges->bits, judgement->start_ns, key))
+		    !nj_bloom_test_add(&view->profile->edges->bloom, view->profile->edges->bits, judgement->start_ns,
+				       key))
 			view->fresh_domains |= 1ull << i;
 		struct nj_dns_entry *entry;
 		struct nj_name *name = add_domain(judgement, names, domain, group, key, &entry);
@@ -117,7 +123,8 @@ static uint32_t judge_dns(const struct nj_judgement *judgement, struct nj_view *
 		name->told = (float)bytes;
 		uint32_t agents = nj_fleet_use(judgement->fleet, key, judgement->start_ns).agents;
 		double z = nj_usual_z(&usual, log1p(bytes)) + (free_share(name) > 0.5 ? FREE_TEXT_BONUS : 0) +
-			   (mean_length(name) > LONG_BYTES ? LONG_BONUS : 0) - (agents > 1 ? CROWD_MALUS * log(agents) : 0);
+			   (mean_length(name) > LONG_BYTES ? LONG_BONUS : 0) -
+			   (agents > 1 ? CROWD_MALUS * log(agents) : 0);
 		double ln_p = nj_ln_clamp(nj_log_normal_upper(z));
 		uint32_t at = n; /* several domains of a window may count as one: its last look stands */
 		for (uint32_t k = 0; k < n; k++)
@@ -135,46 +142,54 @@ static uint32_t judge_dns(const struct nj_judgement *judgement, struct nj_view *
 	return n;
 }
 
-/* A resolver asks on behalf of others: when another agent of the round asks it about the same domain, carrying about as much, the resolver is a relay and that
- * agent is the one to tell. */
+/* A resolver asks on behalf of others: when another agent of the round asks it about the same domain, carrying about as
+ * much, the resolver is a relay and that agent is the one to tell. */
 static bool is_relay(const struct nj_view *views, uint32_t views_n, const struct nj_score *score)
 {
 	const struct nj_addr *self = &views[score->view].window->agent.addr;
 	for (uint32_t i = 0; i < views_n; i++) {
 		const struct nj_block_names *names = views[i].profile->names;
-		const struct nj_dns_entry *entry =
-			i != score->view && names != NULL ? nj_dns_table_find(names->entry, NJ_NAMES, score->class_key) : NULL;
+		const struct nj_dns_entry *entry = i != score->view && names != NULL
+							   ? nj_dns_table_find(names->entry, NJ_NAMES, score->class_key)
+							   : NULL;
 		if (entry == NULL || nj_dns_sample_bytes(&entry->sample) * 2 < score->harm)
 			continue;
 		for (uint32_t c = 0; c < views[i].window->contacts_n; c++) {
 			const struct nj_contact *contact = &views[i].window->contacts[c];
-			if (contact->role == NJ_ROLE_CLIENT && contact->port == 53 && nj_addr_equal(&contact->peer, self))
+			if (contact->role == NJ_ROLE_CLIENT && contact->port == 53 &&
+			    nj_addr_equal(&contact->peer, self))
 				return true;
 		}
 	}
 	return false;
 }
 
-static void explain_dns(const struct nj_judgement *judgement, const struct nj_view *view, const struct nj_score *score, struct nj_alert *alert)
+static void explain_dns(const struct nj_judgement *judgement, const struct nj_view *view, const struct nj_score *score,
+			struct nj_alert *alert)
 {
 	const struct nj_window *window = view->window;
 	const struct nj_name *name = &view->profile->names->name[score->slot];
-	double usual = expm1(judgement->prior->names_level), seconds = (double)(judgement->end_ns - name->first_ns) / 1e9;
+	double usual = expm1(judgement->prior->names_level),
+	       seconds = (double)(judgement->end_ns - name->first_ns) / 1e9;
 	char agent[NJ_ADDR_TEXT_MAX], bytes[24], time[24];
 	snprintf(alert->summary, sizeof alert->summary,
-		 "%s asked %u times for names under %s in %s, carrying about %s of information in distinct names (%.0f B/s; names of %.0f B, %.0f %% free-data types); "
+		 "%s asked %u times for names under %s in %s, carrying about %s of information in distinct names (%.0f "
+		 "B/s; names of %.0f B, %.0f %% free-data types); "
 		 "usual for a domain is under %.0f B an hour",
-		 nj_addr_text(&view->profile->agent.addr, agent), name->queries, name->text, nj_text_seconds(seconds, time),
-		 nj_text_bytes(score->harm, bytes), seconds > 0 ? score->harm / seconds : 0, mean_length(name), 100 * free_share(name),
+		 nj_addr_text(&view->profile->agent.addr, agent), name->queries, name->text,
+		 nj_text_seconds(seconds, time), nj_text_bytes(score->harm, bytes),
+		 seconds > 0 ? score->harm / seconds : 0, mean_length(name), 100 * free_share(name),
 		 exp(judgement->prior->names_level + 2 * judgement->prior->names_scale));
 	const struct nj_usual level = {judgement->prior->names_level, judgement->prior->names_scale};
 	double by_bytes = fmax(0, nj_usual_z(&level, log1p(score->harm)));
-	double by_length = mean_length(name) > LONG_BYTES ? LONG_BONUS : 0, by_type = free_share(name) > 0.5 ? FREE_TEXT_BONUS : 0;
+	double by_length = mean_length(name) > LONG_BYTES ? LONG_BONUS : 0,
+	       by_type = free_share(name) > 0.5 ? FREE_TEXT_BONUS : 0;
 	double z = by_bytes + by_length + by_type > 0 ? by_bytes + by_length + by_type : 1;
 	nj_alert_add_feature(alert, "dns_information_top", "B/h", score->harm, usual, usual, by_bytes / z);
 	nj_alert_add_feature(alert, "dns_name_length", "B", mean_length(name), 25, NAN, by_length / z);
 	nj_alert_add_feature(alert, "dns_free_text_share", "0..1", free_share(name), 0.05, NAN, by_type / z);
-	nj_alert_add_feature(alert, "agents_asking_it", "agents", nj_fleet_use(judgement->fleet, score->class_key, judgement->start_ns).agents, NAN, NAN, 0);
+	nj_alert_add_feature(alert, "agents_asking_it", "agents",
+			     nj_fleet_use(judgement->fleet, score->class_key, judgement->start_ns).agents, NAN, NAN, 0);
 	nj_alert_add_technique(alert, "T1048.003");
 	nj_alert_add_technique(alert, "T1071.004");
 	nj_alert_add_technique(alert, "T1572");

@@ -1,12 +1,15 @@
 /* Fan-out: too many peers, even if all answered.
  *
- * Distinct peers to which an agent opened flows, in five minutes, an hour and a day, home and outside apart. y = ln(1 + peers) is held against a level and a scale; ln p is
- * the upper tail of a normal, i.e. peers are taken as log-normal, which for counts of contacts errs on the careful side once scales come from data. The level is that
- * of the agent's group where the group has lived 50 agent-hours, else the prior's; the agent's own hours (models/baseline.h) take over with n/(n + 24 hours).
- * Levels of groups and agents are learned by the hour. Five minutes and a day are held against the prior, raised by as much as an hour of the agent (of its group) is above the
- * prior's hour, but never lowered: one new peer an hour is twenty-four a day.
+ * Distinct peers to which an agent opened flows, in five minutes, an hour and a day, home and outside apart. y = ln(1 +
+ * peers) is held against a level and a scale; ln p is the upper tail of a normal, i.e. peers are taken as log-normal,
+ * which for counts of contacts errs on the careful side once scales come from data. The level is that of the agent's
+ * group where the group has lived 50 agent-hours, else the prior's; the agent's own hours (models/baseline.h) take over
+ * with n/(n + 24 hours). Levels of groups and agents are learned by the hour. Five minutes and a day are held against
+ * the prior, raised by as much as an hour of the agent (of its group) is above the prior's hour, but never lowered: one
+ * new peer an hour is twenty-four a day.
  *
- * A count is looked at when it has grown by a quarter since the last look, so an hour of crawling is some twenty tests, not 360. Name and time servers outside do not count. */
+ * A count is looked at when it has grown by a quarter since the last look, so an hour of crawling is some twenty tests,
+ * not 360. Name and time servers outside do not count. */
 #include "aggregator/detect.h"
 #include "aggregator/observe.h"
 #include "aggregator/prior.h"
@@ -38,17 +41,21 @@ static struct nj_usual prior_usual(const struct nj_prior *prior, int side, int s
 }
 
 /* What is known of an hour, for this span: the hour itself as it is, another span raised by the difference. */
-static struct nj_usual carried_over(const struct nj_usual *usual, const struct nj_usual *hour, const struct nj_usual *learned, int span)
+static struct nj_usual carried_over(const struct nj_usual *usual, const struct nj_usual *hour,
+				    const struct nj_usual *learned, int span)
 {
 	if (span == NJ_FAN_1H)
 		return *learned;
-	return (struct nj_usual){usual->level + fmax(0, learned->level - hour->level), fmax(usual->scale, learned->scale)};
+	return (struct nj_usual){usual->level + fmax(0, learned->level - hour->level),
+				 fmax(usual->scale, learned->scale)};
 }
 
 /* What the group does in an hour, as level and scale; the prior's where the group is young. */
-static struct nj_usual group_usual(const struct nj_judgement *judgement, const struct nj_profile *profile, int side, int span)
+static struct nj_usual group_usual(const struct nj_judgement *judgement, const struct nj_profile *profile, int side,
+				   int span)
 {
-	struct nj_usual usual = prior_usual(judgement->prior, side, span), hour = prior_usual(judgement->prior, side, NJ_FAN_1H);
+	struct nj_usual usual = prior_usual(judgement->prior, side, span),
+			hour = prior_usual(judgement->prior, side, NJ_FAN_1H);
 	enum nj_fleet_quantity quantity = side == NJ_SIDE_HOME ? NJ_FLEET_PEERS_HOME_1H : NJ_FLEET_PEERS_OUTSIDE_1H;
 	uint64_t n;
 	double median = nj_fleet_quantile(judgement->fleet, profile->group, quantity, 0.5, &n);
@@ -60,9 +67,11 @@ static struct nj_usual group_usual(const struct nj_judgement *judgement, const s
 	return carried_over(&usual, &hour, &learned, span);
 }
 
-static struct nj_usual own_usual(const struct nj_judgement *judgement, const struct nj_profile *profile, int side, int span)
+static struct nj_usual own_usual(const struct nj_judgement *judgement, const struct nj_profile *profile, int side,
+				 int span)
 {
-	struct nj_usual usual = group_usual(judgement, profile, side, span), hour = group_usual(judgement, profile, side, NJ_FAN_1H);
+	struct nj_usual usual = group_usual(judgement, profile, side, span),
+			hour = group_usual(judgement, profile, side, NJ_FAN_1H);
 	if (profile->history == NULL)
 		return usual;
 	unsigned now = nj_hour_of_week(judgement->start_ns, 0);
@@ -73,7 +82,8 @@ static struct nj_usual own_usual(const struct nj_judgement *judgement, const str
 
 static bool counts(const struct nj_window *window, const struct nj_contact *contact)
 {
-	if (contact->role != NJ_ROLE_CLIENT || contact->opened == 0 || contact->protocol == 254 || nj_contact_is_group(&window->agent, contact))
+	if (contact->role != NJ_ROLE_CLIENT || contact->opened == 0 || contact->protocol == 254 ||
+	    nj_contact_is_group(&window->agent, contact))
 		return false;
 	bool name_or_time = contact->protocol == 17 && (contact->port == 53 || contact->port == 123);
 	return !(name_or_time && contact->external);
@@ -137,7 +147,8 @@ static uint32_t judge_fanout(const struct nj_judgement *judgement, struct nj_vie
 			double peers;
 			if (!grown(&profile->fan->peers[side][span], span, judgement->start_ns, &peers))
 				continue;
-			struct nj_usual group = group_usual(judgement, profile, side, span), mine = own_usual(judgement, profile, side, span);
+			struct nj_usual group = group_usual(judgement, profile, side, span),
+					mine = own_usual(judgement, profile, side, span);
 			double ln_p = nj_ln_mix(nj_log_normal_upper(nj_usual_z(&group, log1p(peers))),
 						nj_log_normal_upper(nj_usual_z(&mine, log1p(peers))), own);
 			tests++;
@@ -145,7 +156,8 @@ static uint32_t judge_fanout(const struct nj_judgement *judgement, struct nj_vie
 				best = (struct nj_score){.kind = (uint8_t)span,
 							 .slot = (uint8_t)side,
 							 .class_key = (uint64_t)side + 1,
-							 .start_ns = judgement->start_ns / span_ns[span] * span_ns[span],
+							 .start_ns =
+								 judgement->start_ns / span_ns[span] * span_ns[span],
 							 .value = -ln_p,
 							 .ln_p = ln_p,
 							 .harm = peers,
@@ -158,18 +170,25 @@ static uint32_t judge_fanout(const struct nj_judgement *judgement, struct nj_vie
 	return n;
 }
 
-static void explain_fanout(const struct nj_judgement *judgement, const struct nj_view *view, const struct nj_score *score, struct nj_alert *alert)
+static void explain_fanout(const struct nj_judgement *judgement, const struct nj_view *view,
+			   const struct nj_score *score, struct nj_alert *alert)
 {
 	const struct nj_profile *profile = view->profile;
-	struct nj_usual group = group_usual(judgement, profile, score->slot, score->kind), mine = own_usual(judgement, profile, score->slot, score->kind);
+	struct nj_usual group = group_usual(judgement, profile, score->slot, score->kind),
+			mine = own_usual(judgement, profile, score->slot, score->kind);
 	char agent[NJ_ADDR_TEXT_MAX], name[40];
 	bool outside = score->slot == NJ_SIDE_OUTSIDE;
 	if (alert->start_ns < profile->first_ns)
 		alert->start_ns = profile->first_ns;
-	snprintf(alert->summary, sizeof alert->summary, "%s opened flows to %.0f different %s within %s; usual for it is about %.0f, for its peers %.0f",
-		 nj_addr_text(&profile->agent.addr, agent), score->harm, outside ? "hosts outside" : "hosts of the home networks",
-		 span_word[score->kind], expm1(mine.level), expm1(group.level));
-	snprintf(name, sizeof name, "peers_%s_%s", outside ? "outside" : "home", score->kind == NJ_FAN_5MIN ? "5min" : score->kind == NJ_FAN_1H ? "1h" : "24h");
+	snprintf(alert->summary, sizeof alert->summary,
+		 "%s opened flows to %.0f different %s within %s; usual for it is about %.0f, for its peers %.0f",
+		 nj_addr_text(&profile->agent.addr, agent), score->harm,
+		 outside ? "hosts outside" : "hosts of the home networks", span_word[score->kind], expm1(mine.level),
+		 expm1(group.level));
+	snprintf(name, sizeof name, "peers_%s_%s", outside ? "outside" : "home",
+		 score->kind == NJ_FAN_5MIN ? "5min"
+		 : score->kind == NJ_FAN_1H ? "1h"
+					    : "24h");
 	nj_alert_add_feature(alert, name, "peers", score->harm, expm1(mine.level), expm1(group.level), 1);
 	nj_alert_add_technique(alert, profile->home ? (outside ? "T1071" : "T1018") : "T1595");
 	nj_alert_add_sightings(alert, &profile->agent, profile->fan->sighting, profile->fan->sightings, view->window);

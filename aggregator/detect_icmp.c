@@ -1,6 +1,7 @@
-/* Echo traffic that carries data: volume beyond ordinary pings, replies that are not the request's, entropy (models/icmp.h), of an agent in five minutes. The score is held
- * against the prior's level and scale as a normal; it is looked at when it has risen by a half since the last look. Both ends of a tunnel have an agent
- * window; the one that pings (is the client) is told, the other only when it sends replies nobody asked for. */
+/* Echo traffic that carries data: volume beyond ordinary pings, replies that are not the request's, entropy
+ * (models/icmp.h), of an agent in five minutes. The score is held against the prior's level and scale as a normal; it
+ * is looked at when it has risen by a half since the last look. Both ends of a tunnel have an agent window; the one
+ * that pings (is the client) is told, the other only when it sends replies nobody asked for. */
 #include "aggregator/detect.h"
 #include "aggregator/observe.h"
 #include "aggregator/prior.h"
@@ -49,7 +50,8 @@ static uint32_t judge_icmp(const struct nj_judgement *judgement, struct nj_view 
 	if (profile->icmp.slot != slot) {
 		memset(&profile->icmp, 0, sizeof profile->icmp);
 		profile->icmp.slot = slot;
-		profile->icmp.since_ns = features->first_ns > judgement->start_ns ? features->first_ns : judgement->start_ns;
+		profile->icmp.since_ns =
+			features->first_ns > judgement->start_ns ? features->first_ns : judgement->start_ns;
 	}
 	add_echo(&profile->icmp.echo, features);
 	const struct nj_contact *contact = echo_contact(view->window);
@@ -73,14 +75,16 @@ static uint32_t judge_icmp(const struct nj_judgement *judgement, struct nj_view 
 	return 1;
 }
 
-/* Both ends of a tunnel look alike. The one inside is the one to tell; for two of a kind, the one whose address is the smaller. */
+/* Both ends of a tunnel look alike. The one inside is the one to tell; for two of a kind, the one whose address is the
+ * smaller. */
 static bool is_other_end(const struct nj_view *views, uint32_t views_n, const struct nj_score *score)
 {
 	const struct nj_profile *self = views[score->view].profile;
 	for (uint32_t i = 0; i < views_n; i++) {
 		const struct nj_profile *other = views[i].profile;
 		if (i == score->view || other->icmp.slot != self->icmp.slot || other->icmp.told * 2 < self->icmp.told ||
-		    !nj_addr_equal(&other->agent.addr, &self->icmp.peer.peer) || !nj_addr_equal(&self->agent.addr, &other->icmp.peer.peer))
+		    !nj_addr_equal(&other->agent.addr, &self->icmp.peer.peer) ||
+		    !nj_addr_equal(&self->agent.addr, &other->icmp.peer.peer))
 			continue;
 		if (other->home != self->home)
 			return other->home;
@@ -89,7 +93,8 @@ static bool is_other_end(const struct nj_view *views, uint32_t views_n, const st
 	return false;
 }
 
-static void explain_icmp(const struct nj_judgement *judgement, const struct nj_view *view, const struct nj_score *score, struct nj_alert *alert)
+static void explain_icmp(const struct nj_judgement *judgement, const struct nj_view *view, const struct nj_score *score,
+			 struct nj_alert *alert)
 {
 	const struct nj_profile *profile = view->profile;
 	const struct nj_icmp_echo *echo = &profile->icmp.echo;
@@ -97,11 +102,13 @@ static void explain_icmp(const struct nj_judgement *judgement, const struct nj_v
 	char agent[NJ_ADDR_TEXT_MAX], peer[NJ_ADDR_TEXT_MAX], bytes[24], seconds[24];
 	double entropy = 4 * parts.entropy, odd = parts.mismatch / 2, sum = parts.score > 0 ? parts.score : 1;
 	snprintf(alert->summary, sizeof alert->summary,
-		 "%s sent %llu echo packets with %s of payload in %s, mostly to %s; %.0f %% of them were not plain answers, entropy %.1f bits a byte; "
+		 "%s sent %llu echo packets with %s of payload in %s, mostly to %s; %.0f %% of them were not plain "
+		 "answers, entropy %.1f bits a byte; "
 		 "usual are pings of 32 or 56 bytes answered alike",
-		 nj_addr_text(&profile->agent.addr, agent), (unsigned long long)echo->packets, nj_text_bytes(score->harm, bytes),
-		 nj_text_seconds((double)(judgement->end_ns - profile->icmp.since_ns) / 1e9, seconds), nj_addr_text(&profile->icmp.peer.peer, peer),
-		 100 * odd, entropy);
+		 nj_addr_text(&profile->agent.addr, agent), (unsigned long long)echo->packets,
+		 nj_text_bytes(score->harm, bytes),
+		 nj_text_seconds((double)(judgement->end_ns - profile->icmp.since_ns) / 1e9, seconds),
+		 nj_addr_text(&profile->icmp.peer.peer, peer), 100 * odd, entropy);
 	nj_alert_add_feature(alert, "icmp_payload_bytes_out", "B", score->harm, 0, NAN, parts.volume / sum);
 	nj_alert_add_feature(alert, "icmp_mismatched", "0..1", odd, 0, NAN, parts.mismatch / sum);
 	nj_alert_add_feature(alert, "icmp_entropy", "bit/B", entropy, NAN, NAN, parts.entropy / sum);

@@ -1,9 +1,10 @@
 /* Scans: first contacts that fail.
  *
- * Somebody who knows the network is answered; somebody who explores it is not. Each first contact of an agent with a (peer, port) multiplies a likelihood
- * ratio, and the sum of its logarithms, cut at zero (a CUSUM, models/cusum.h), is the score C; ln p = -C bounds the chance that a benign agent shows it.
- * theta0, how often a benign first contact is answered, starts at the prior and follows the agent's own record; the ratio of a failure is
- * (1 - theta1)/(1 - theta0), 7 at the shipped numbers, and failures that say less have a theta0 of their own:
+ * Somebody who knows the network is answered; somebody who explores it is not. Each first contact of an agent with a
+ * (peer, port) multiplies a likelihood ratio, and the sum of its logarithms, cut at zero (a CUSUM, models/cusum.h), is
+ * the score C; ln p = -C bounds the chance that a benign agent shows it. theta0, how often a benign first contact is
+ * answered, starts at the prior and follows the agent's own record; the ratio of a failure is (1 - theta1)/(1 -
+ * theta0), 7 at the shipped numbers, and failures that say less have a theta0 of their own:
  *
  *   a further port of a host that failed already     0.75   a dead host fails on every port
  *   answered, then reset before any payload          0.80   half-open probe, or a health check
@@ -13,11 +14,13 @@
  *   ARP without an answer                            0.45   routers and hypervisors ask for whatever comes in
  *   echo without an answer                           0.80
  *
- * There is no decay, so a scan over days adds up as one over seconds does; when the last failures came slowly it is told as "scan-slow". Home and outside
- * have separate sums, because browsing the web would otherwise dilute a scan of the inside. The second slow test counts distinct (peer, port) that failed
- * in a day and in a week, which no mixing with answered contacts can hide; its p is a log-normal tail.
+ * There is no decay, so a scan over days adds up as one over seconds does; when the last failures came slowly it is
+ * told as "scan-slow". Home and outside have separate sums, because browsing the web would otherwise dilute a scan of
+ * the inside. The second slow test counts distinct (peer, port) that failed in a day and in a week, which no mixing
+ * with answered contacts can hide; its p is a log-normal tail.
  *
- * What the sensor's cap left out of a window comes as counts and sketches (rest_*); it enters as that many more first contacts. */
+ * What the sensor's cap left out of a window comes as counts and sketches (rest_*); it enters as that many more first
+ * contacts. */
 #include "aggregator/detect.h"
 #include "aggregator/observe.h"
 #include "aggregator/prior.h"
@@ -28,14 +31,14 @@
 #include <stdio.h>
 #include <string.h>
 
-#define REST_STEPS_MAX   200      /* the score's ceiling is reached long before */
-#define SLOW_FAILURE_NS  (20 * NJ_SECOND_NS)
-#define SLOW_RUN_NS      (5 * NJ_MINUTE_NS)
-#define DARK_AGENTS_MIN  3        /* an address that so many tried and that never answered anyone is dark */
-#define DARK_FAILED_MIN  6
-#define DARK_RATIO       15.0
-#define FAILING_MIN      10.0     /* distinct failed (peer, port) below which the daily count is not looked at */
-#define FAILING_GROWTH   1.25     /* it is looked at again when it has grown by so much */
+#define REST_STEPS_MAX  200 /* the score's ceiling is reached long before */
+#define SLOW_FAILURE_NS (20 * NJ_SECOND_NS)
+#define SLOW_RUN_NS     (5 * NJ_MINUTE_NS)
+#define DARK_AGENTS_MIN 3 /* an address that so many tried and that never answered anyone is dark */
+#define DARK_FAILED_MIN 6
+#define DARK_RATIO      15.0
+#define FAILING_MIN     10.0 /* distinct failed (peer, port) below which the daily count is not looked at */
+#define FAILING_GROWTH  1.25 /* it is looked at again when it has grown by so much */
 
 enum scan_kind { KIND_RUN, KIND_DAY, KIND_WEEK };
 
@@ -43,18 +46,21 @@ enum scan_kind { KIND_RUN, KIND_DAY, KIND_WEEK };
 static double theta0_of(const struct nj_judgement *judgement, const struct nj_block_edges *edges, enum nj_side side)
 {
 	double prior = side == NJ_SIDE_HOME ? judgement->prior->answered_home : judgement->prior->answered_outside;
-	double answered = (double)edges->answered + 40 * prior, total = (double)edges->answered + (double)edges->failed + 40;
+	double answered = (double)edges->answered + 40 * prior,
+	       total = (double)edges->answered + (double)edges->failed + 40;
 	double theta0 = answered / total;
 	return theta0 > prior ? prior : theta0 < 0.55 ? 0.55 : theta0;
 }
 
 static bool peer_is_dark(const struct nj_judgement *judgement, const struct nj_contact *contact)
 {
-	struct nj_fleet_use use = nj_fleet_use(judgement->fleet, nj_fleet_host_key(&contact->peer, judgement->key), judgement->start_ns);
+	struct nj_fleet_use use =
+		nj_fleet_use(judgement->fleet, nj_fleet_host_key(&contact->peer, judgement->key), judgement->start_ns);
 	return use.answered == 0 && use.agents >= DARK_AGENTS_MIN && use.failed >= DARK_FAILED_MIN;
 }
 
-/* Whether the set did not hold the hash yet. In the dense form a new hash may go unnoticed, which only weakens evidence that is strong by then. */
+/* Whether the set did not hold the hash yet. In the dense form a new hash may go unnoticed, which only weakens evidence
+ * that is strong by then. */
 static bool add_is_new(struct nj_hll *set, uint64_t hash)
 {
 	struct nj_hll before = *set;
@@ -62,7 +68,8 @@ static bool add_is_new(struct nj_hll *set, uint64_t hash)
 	return memcmp(&before, set, sizeof before) != 0;
 }
 
-static double theta0_of_failure(const struct nj_contact *contact, enum nj_opening opening, bool outwards, bool new_host, double theta0)
+static double theta0_of_failure(const struct nj_contact *contact, enum nj_opening opening, bool outwards, bool new_host,
+				double theta0)
 {
 	double weak = theta0;
 	bool silent_datagram = contact->protocol == 17 && opening == NJ_OPENING_UNANSWERED;
@@ -88,7 +95,8 @@ static void reset_run(struct nj_scan_run *run)
 	run->scan = scan;
 }
 
-static void step_success(const struct nj_judgement *judgement, struct nj_scan_run *run, const struct nj_contact *contact, double theta0)
+static void step_success(const struct nj_judgement *judgement, struct nj_scan_run *run,
+			 const struct nj_contact *contact, double theta0)
 {
 	struct nj_scan_params params = NJ_SCAN_PARAMS_DEFAULT;
 	params.theta0 = contact->protocol == 254 ? 0.60 : theta0; /* an answered ARP says little for the asker */
@@ -98,13 +106,15 @@ static void step_success(const struct nj_judgement *judgement, struct nj_scan_ru
 		reset_run(run);
 }
 
-static void step_failure(const struct nj_judgement *judgement, struct nj_scan_run *run, const struct nj_contact *contact,
-			 enum nj_opening opening, bool outwards, double theta0)
+static void step_failure(const struct nj_judgement *judgement, struct nj_scan_run *run,
+			 const struct nj_contact *contact, enum nj_opening opening, bool outwards, double theta0)
 {
 	if (run->scan.score <= 0)
 		reset_run(run);
-	bool new_host = add_is_new(&run->peers, nj_hash64(contact->peer.byte, sizeof contact->peer.byte, judgement->key));
-	const uint8_t port[2] = {(uint8_t)(contact->port >> 8), (uint8_t)contact->port}; /* hashed as nj_window_cap() does */
+	bool new_host =
+		add_is_new(&run->peers, nj_hash64(contact->peer.byte, sizeof contact->peer.byte, judgement->key));
+	const uint8_t port[2] = {(uint8_t)(contact->port >> 8),
+				 (uint8_t)contact->port}; /* hashed as nj_window_cap() does */
 	nj_hll_add(&run->ports, nj_hash64(port, sizeof port, judgement->key));
 	struct nj_scan_params params = NJ_SCAN_PARAMS_DEFAULT;
 	params.theta0 = theta0_of_failure(contact, opening, outwards, new_host, theta0);
@@ -129,11 +139,13 @@ static bool counts_as_probe(const struct nj_contact *contact)
 		return contact->port >> 8 == 8;
 	if (contact->protocol == 58)
 		return contact->port >> 8 == 128;
-	return contact->protocol == 6 || contact->protocol == 17 || contact->protocol == 132 || contact->protocol == 254;
+	return contact->protocol == 6 || contact->protocol == 17 || contact->protocol == 132 ||
+	       contact->protocol == 254;
 }
 
 /* What the cap left out: the window's failures as a client, less those of the contacts that are listed. */
-static uint64_t step_rest(const struct nj_judgement *judgement, const struct nj_window *window, struct nj_scan_run *run, double theta0)
+static uint64_t step_rest(const struct nj_judgement *judgement, const struct nj_window *window, struct nj_scan_run *run,
+			  double theta0)
 {
 	const struct nj_features *features = &window->features;
 	uint64_t failed = nj_add_saturating(features->flows_refused, features->flows_unanswered), listed = 0;
@@ -160,7 +172,9 @@ static uint64_t step_rest(const struct nj_judgement *judgement, const struct nj_
 	uint32_t more = (uint32_t)(fresh_failed - steps < UINT32_MAX / 2 ? fresh_failed - steps : UINT32_MAX / 2);
 	run->scan.contacts = run->scan.contacts > UINT32_MAX - more ? UINT32_MAX : run->scan.contacts + more;
 	run->scan.failures = run->scan.failures > UINT32_MAX - more ? UINT32_MAX : run->scan.failures + more;
-	run->unanswered = run->unanswered > UINT32_MAX - (uint32_t)steps - more ? UINT32_MAX : run->unanswered + (uint32_t)steps + more;
+	run->unanswered = run->unanswered > UINT32_MAX - (uint32_t)steps - more
+				  ? UINT32_MAX
+				  : run->unanswered + (uint32_t)steps + more;
 	if (steps > 0 && window->rest_peers != NULL)
 		nj_hll_merge_registers(&run->peers, window->rest_peers);
 	if (steps > 0 && window->rest_ports != NULL)
@@ -200,7 +214,8 @@ static struct nj_score score_of_run(const struct nj_scan_run *run, enum nj_side 
 				 .harm = larger(nj_hll_estimate(&run->peers), nj_hll_estimate(&run->ports))};
 }
 
-/* Both scan detectors share the evidence; the step is taken once, by the first of them, and its outcome is left in the run. */
+/* Both scan detectors share the evidence; the step is taken once, by the first of them, and its outcome is left in the
+ * run. */
 static uint32_t judge_scan(const struct nj_judgement *judgement, struct nj_view *view, struct nj_score *ret_scores)
 {
 	const struct nj_window *window = view->window;
@@ -209,7 +224,8 @@ static uint32_t judge_scan(const struct nj_judgement *judgement, struct nj_view 
 	struct nj_block_edges *edges = view->profile->edges;
 	if (edges == NULL || (fresh_n == 0 && window->features.contacts_rest == 0))
 		return 0;
-	const double theta0[NJ_SIDES] = {theta0_of(judgement, edges, NJ_SIDE_HOME), theta0_of(judgement, edges, NJ_SIDE_OUTSIDE)};
+	const double theta0[NJ_SIDES] = {theta0_of(judgement, edges, NJ_SIDE_HOME),
+					 theta0_of(judgement, edges, NJ_SIDE_OUTSIDE)};
 	uint32_t failures[NJ_SIDES] = {0};
 	for (uint32_t i = 0; i < fresh_n; i++) {
 		const struct nj_contact *contact = &window->contacts[order[i]];
@@ -223,7 +239,8 @@ static uint32_t judge_scan(const struct nj_judgement *judgement, struct nj_view 
 			continue;
 		}
 		failures[side]++;
-		step_failure(judgement, &edges->run[side], contact, opening, view->profile->home && contact->external, theta0[side]);
+		step_failure(judgement, &edges->run[side], contact, opening, view->profile->home && contact->external,
+			     theta0[side]);
 		if (side != NJ_SIDE_HOME || contact->protocol == 254)
 			continue;
 		uint64_t key = nj_fleet_service_key(&contact->peer, contact->port, contact->protocol, judgement->key);
@@ -246,8 +263,8 @@ static uint32_t judge_scan(const struct nj_judgement *judgement, struct nj_view 
 	return scores_n;
 }
 
-static uint32_t judge_failing(const struct nj_block_edges *edges, const struct nj_turning *failing, uint32_t *told, enum scan_kind kind,
-			      const struct nj_usual *usual, struct nj_score *ret_score)
+static uint32_t judge_failing(const struct nj_block_edges *edges, const struct nj_turning *failing, uint32_t *told,
+			      enum scan_kind kind, const struct nj_usual *usual, struct nj_score *ret_score)
 {
 	(void)edges;
 	double n = nj_turning_estimate(failing);
@@ -289,8 +306,8 @@ static uint32_t judge_slow(const struct nj_judgement *judgement, struct nj_view 
 			edges->failing_told[span] = 0; /* nothing failed in this span yet */
 			continue;
 		}
-		n += judge_failing(edges, failing, &edges->failing_told[span], span == 0 ? KIND_DAY : KIND_WEEK, span == 0 ? &day : &week,
-				   &ret_scores[n]);
+		n += judge_failing(edges, failing, &edges->failing_told[span], span == 0 ? KIND_DAY : KIND_WEEK,
+				   span == 0 ? &day : &week, &ret_scores[n]);
 	}
 	return n;
 }
@@ -312,8 +329,8 @@ static void learn_scan(const struct nj_judgement *judgement, struct nj_view *vie
 	}
 }
 
-/* A router asks by ARP for every address that somebody else scans: its sweep is an echo when an agent of the same round has a run of failures
- * as large at about the same time. */
+/* A router asks by ARP for every address that somebody else scans: its sweep is an echo when an agent of the same round
+ * has a run of failures as large at about the same time. */
 static bool is_echo(const struct nj_view *views, uint32_t views_n, const struct nj_score *score)
 {
 	if (score->kind != KIND_RUN)
@@ -325,8 +342,10 @@ static bool is_echo(const struct nj_view *views, uint32_t views_n, const struct 
 		if (i == score->view || views[i].profile->edges == NULL)
 			continue;
 		const struct nj_scan_run *other = &views[i].profile->edges->run[NJ_SIDE_HOME];
-		bool by_packets = other->arp * 2 <= other->scan.failures, as_large = other->scan.failures * 2 >= run->arp;
-		uint64_t apart_ns = other->last_ns > run->last_ns ? other->last_ns - run->last_ns : run->last_ns - other->last_ns;
+		bool by_packets = other->arp * 2 <= other->scan.failures,
+		     as_large = other->scan.failures * 2 >= run->arp;
+		uint64_t apart_ns =
+			other->last_ns > run->last_ns ? other->last_ns - run->last_ns : run->last_ns - other->last_ns;
 		if (by_packets && as_large && apart_ns < NJ_MINUTE_NS)
 			return true;
 	}
@@ -376,7 +395,8 @@ static double run_ports(const struct nj_scan_run *run)
 	return fmin(nj_hll_estimate(&run->ports), run->scan.contacts);
 }
 
-static void explain_run(const struct nj_judgement *judgement, const struct nj_view *view, const struct nj_score *score, struct nj_alert *alert)
+static void explain_run(const struct nj_judgement *judgement, const struct nj_view *view, const struct nj_score *score,
+			struct nj_alert *alert)
 {
 	const struct nj_scan_run *run = &view->profile->edges->run[score->slot];
 	double peers = run_peers(run), ports = run_ports(run);
@@ -386,14 +406,17 @@ static void explain_run(const struct nj_judgement *judgement, const struct nj_vi
 	port_text(run, ports, where, sizeof where);
 	uint64_t end_ns = run->last_ns > run->scan.since_ns ? run->last_ns : run->scan.since_ns;
 	snprintf(alert->summary, sizeof alert->summary,
-		 "%s opened %u first contacts to %.0f %s%s %s in %s; %u failed (%u refused, %u unanswered, %u reset), usual is under %.0f: %s",
-		 nj_addr_text(&view->profile->agent.addr, agent), run->scan.contacts, peers, score->slot == NJ_SIDE_OUTSIDE ? "outside " : "",
-		 peers < 1.5 ? "host" : "hosts", where, nj_text_seconds((double)(end_ns - run->scan.since_ns) / 1e9, seconds),
-		 run_failures(run), run->refused, run->unanswered, run->reset, ceil(usual_failed) + 1, shape_of(run, peers, ports));
+		 "%s opened %u first contacts to %.0f %s%s %s in %s; %u failed (%u refused, %u unanswered, %u reset), "
+		 "usual is under %.0f: %s",
+		 nj_addr_text(&view->profile->agent.addr, agent), run->scan.contacts, peers,
+		 score->slot == NJ_SIDE_OUTSIDE ? "outside " : "", peers < 1.5 ? "host" : "hosts", where,
+		 nj_text_seconds((double)(end_ns - run->scan.since_ns) / 1e9, seconds), run_failures(run), run->refused,
+		 run->unanswered, run->reset, ceil(usual_failed) + 1, shape_of(run, peers, ports));
 	alert->end_ns = end_ns;
 	double fail_ratio = run->scan.contacts > 0 ? (double)run_failures(run) / run->scan.contacts : 0;
 	nj_alert_add_feature(alert, "first_contacts_failed", "contacts", run_failures(run), usual_failed, NAN, 1);
-	nj_alert_add_feature(alert, "fail_ratio", "0..1", fail_ratio, 1 - theta0, 1 - judgement->prior->answered_home, 0);
+	nj_alert_add_feature(alert, "fail_ratio", "0..1", fail_ratio, 1 - theta0, 1 - judgement->prior->answered_home,
+			     0);
 	nj_alert_add_feature(alert, "peers", "peers", peers, NAN, NAN, 0);
 	nj_alert_add_feature(alert, "ports", "ports", ports, NAN, NAN, 0);
 	bool from_outside = !view->profile->home;
@@ -405,7 +428,8 @@ static void explain_run(const struct nj_judgement *judgement, const struct nj_vi
 	nj_alert_add_sightings(alert, &view->profile->agent, run->sighting, run->sightings, view->window);
 }
 
-static void explain_failing(const struct nj_judgement *judgement, const struct nj_view *view, const struct nj_score *score, struct nj_alert *alert)
+static void explain_failing(const struct nj_judgement *judgement, const struct nj_view *view,
+			    const struct nj_score *score, struct nj_alert *alert)
 {
 	const struct nj_block_edges *edges = view->profile->edges;
 	bool day = score->kind == KIND_DAY;
@@ -415,14 +439,16 @@ static void explain_failing(const struct nj_judgement *judgement, const struct n
 	snprintf(alert->summary, sizeof alert->summary,
 		 "%s has failed to reach about %.0f different services at home within %s; usual is about %.0f",
 		 nj_addr_text(&view->profile->agent.addr, agent), n, day ? "two days" : "two weeks", usual);
-	nj_alert_add_feature(alert, day ? "failed_services_24h" : "failed_services_7d", "peer ports", n, usual, usual, 1);
+	nj_alert_add_feature(alert, day ? "failed_services_24h" : "failed_services_7d", "peer ports", n, usual, usual,
+			     1);
 	nj_alert_add_technique(alert, view->profile->home ? "T1046" : "T1595");
 	nj_alert_add_technique(alert, "AML.T0006");
 	const struct nj_scan_run *run = &edges->run[NJ_SIDE_HOME];
 	nj_alert_add_sightings(alert, &view->profile->agent, run->sighting, run->sightings, view->window);
 }
 
-static void explain_scan(const struct nj_judgement *judgement, const struct nj_view *view, const struct nj_score *score, struct nj_alert *alert)
+static void explain_scan(const struct nj_judgement *judgement, const struct nj_view *view, const struct nj_score *score,
+			 struct nj_alert *alert)
 {
 	if (score->kind == KIND_RUN)
 		explain_run(judgement, view, score, alert);

@@ -1,9 +1,11 @@
-/* What a detector is: three pure functions and a row of facts. *judge* adds a window's evidence to its agent's profile and gives scores with a closed-form
- * p-value; *learn* lets the window move the agent's baselines, and is called only when nothing in the window looked like an attack (the poisoning
- * gate); *explain* turns a score that will be raised into words and features. Judge and learn run on a shard, explain on the desk's thread, all of them
- * while the fleet's state stands still.
+/* What a detector is: three pure functions and a row of facts. *judge* adds a window's evidence to its agent's profile
+ * and gives scores with a closed-form p-value; *learn* lets the window move the agent's baselines, and is called only
+ * when nothing in the window looked like an attack (the poisoning gate); *explain* turns a score that will be raised
+ * into words and features. Judge and learn run on a shard, explain on the desk's thread, all of them while the fleet's
+ * state stands still.
  *
- * A detector keeps no state of its own: what it remembers is in the profile. All p-values are computed in logarithms; ln p is never below NJ_LN_P_MIN. */
+ * A detector keeps no state of its own: what it remembers is in the profile. All p-values are computed in logarithms;
+ * ln p is never below NJ_LN_P_MIN. */
 #ifndef NJ_AGGREGATOR_DETECTOR_H
 #define NJ_AGGREGATOR_DETECTOR_H
 
@@ -48,12 +50,13 @@ struct nj_judgement {
 struct nj_view {
 	const struct nj_window *window;
 	struct nj_profile *profile;
-	uint64_t fresh[NJ_CONTACTS_MAX / 64]; /* contacts whose (peer, port) this agent had not met in its 24 hours of memory */
-	uint64_t fresh_domains;               /* the same for the window's first 64 domains */
-	bool new_agent_today;                 /* to be counted by the fleet */
-	bool hour_closed;                     /* an hour of the agent ended, unsuspected: its values are for the group */
-	double hour_out_kb, hour_peers[2];    /* of that hour; by enum nj_side */
-	bool gated;                           /* looked like an attack: the baselines did not learn from it */
+	uint64_t fresh[NJ_CONTACTS_MAX /
+		       64];     /* contacts whose (peer, port) this agent had not met in its 24 hours of memory */
+	uint64_t fresh_domains; /* the same for the window's first 64 domains */
+	bool new_agent_today;   /* to be counted by the fleet */
+	bool hour_closed;       /* an hour of the agent ended, unsuspected: its values are for the group */
+	double hour_out_kb, hour_peers[2]; /* of that hour; by enum nj_side */
+	bool gated;                        /* looked like an attack: the baselines did not learn from it */
 };
 
 struct nj_score {
@@ -76,27 +79,29 @@ struct nj_score {
 
 struct nj_detector {
 	const char *name;
-	const char *meaning;                                /* for --help and docs */
-	const char *family;                                 /* alerts of a family about one class are one alert */
-	uint32_t permission;                                /* enum nj_permission that makes it expected */
+	const char *meaning; /* for --help and docs */
+	const char *family;  /* alerts of a family about one class are one alert */
+	uint32_t permission; /* enum nj_permission that makes it expected */
 	const char *permission_word;
-	double weight;                                      /* in the fusion */
-	enum nj_severity severity;                          /* of an alert that has just passed */
-	double harm_more, harm_most;                        /* harm from which it is one and two steps more severe */
+	double weight;               /* in the fusion */
+	enum nj_severity severity;   /* of an alert that has just passed */
+	double harm_more, harm_most; /* harm from which it is one and two steps more severe */
 	/* Scores into ret_scores, at most NJ_SCORES_PER_JUDGE; gives their number. 0: there was nothing to test. */
 	uint32_t (*judge)(const struct nj_judgement *judgement, struct nj_view *view, struct nj_score *ret_scores);
 	void (*learn)(const struct nj_judgement *judgement, struct nj_view *view); /* or NULL */
 	/* On the desk, for a score about to be raised: something else in the same round accounts for it. Or NULL. */
 	bool (*explained_away)(const struct nj_view *views, uint32_t views_n, const struct nj_score *score);
 	/* Fills technique, summary, features, peers, flows; the desk has filled the rest. */
-	void (*explain)(const struct nj_judgement *judgement, const struct nj_view *view, const struct nj_score *score, struct nj_alert *alert);
+	void (*explain)(const struct nj_judgement *judgement, const struct nj_view *view, const struct nj_score *score,
+			struct nj_alert *alert);
 };
 
 extern const struct nj_detector *const nj_detectors[NJ_DETECTORS];
 
 /* Helpers of explain. */
 void nj_alert_add_technique(struct nj_alert *alert, const char *id);
-void nj_alert_add_feature(struct nj_alert *alert, const char *name, const char *unit, double value, double usual, double peers, double share);
+void nj_alert_add_feature(struct nj_alert *alert, const char *name, const char *unit, double value, double usual,
+			  double peers, double share);
 /* A contact as peer, with the Community ID of its largest flow. Skips one that is there already. */
 void nj_alert_add_contact(struct nj_alert *alert, const struct nj_agent_id *agent, const struct nj_contact *contact);
 /* Bytes as "12.3 MB", seconds as "40 s", "5 min", "2.5 h", "3 d"; text of at least 24 bytes; returns it. */

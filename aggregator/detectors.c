@@ -45,7 +45,8 @@ void nj_alert_add_technique(struct nj_alert *alert, const char *id)
 	snprintf(alert->technique[alert->techniques_n++], sizeof alert->technique[0], "%s", id);
 }
 
-void nj_alert_add_feature(struct nj_alert *alert, const char *name, const char *unit, double value, double usual, double peers, double share)
+void nj_alert_add_feature(struct nj_alert *alert, const char *name, const char *unit, double value, double usual,
+			  double peers, double share)
 {
 	if (alert->features_n == NJ_ALERT_FEATURES_MAX)
 		return;
@@ -58,7 +59,8 @@ void nj_alert_add_feature(struct nj_alert *alert, const char *name, const char *
 	feature->share = share;
 }
 
-static void add_flow(struct nj_alert *alert, const struct nj_agent_id *agent, const struct nj_alert_peer *peer, uint16_t flow_port)
+static void add_flow(struct nj_alert *alert, const struct nj_agent_id *agent, const struct nj_alert_peer *peer,
+		     uint16_t flow_port)
 {
 	if (alert->flows_n == NJ_ALERT_FLOWS_MAX || peer->protocol == 254)
 		return;
@@ -75,7 +77,8 @@ static void add_flow(struct nj_alert *alert, const struct nj_agent_id *agent, co
 	snprintf(alert->flows[alert->flows_n++], sizeof alert->flows[0], "%s", id);
 }
 
-void nj_alert_add_peer(struct nj_alert *alert, const struct nj_agent_id *agent, const struct nj_alert_peer *peer, uint16_t flow_port)
+void nj_alert_add_peer(struct nj_alert *alert, const struct nj_agent_id *agent, const struct nj_alert_peer *peer,
+		       uint16_t flow_port)
 {
 	add_flow(alert, agent, peer, flow_port);
 	for (uint8_t i = 0; i < alert->peers_n; i++)
@@ -106,15 +109,15 @@ static const struct nj_contact *contact_of(const struct nj_window *window, const
 {
 	for (uint32_t i = 0; i < window->contacts_n; i++) {
 		const struct nj_contact *contact = &window->contacts[i];
-		if (contact->port == sighting->port && contact->protocol == sighting->protocol && contact->role == NJ_ROLE_CLIENT &&
-		    nj_addr_equal(&contact->peer, &sighting->peer))
+		if (contact->port == sighting->port && contact->protocol == sighting->protocol &&
+		    contact->role == NJ_ROLE_CLIENT && nj_addr_equal(&contact->peer, &sighting->peer))
 			return contact;
 	}
 	return NULL;
 }
 
-void nj_alert_add_sightings(struct nj_alert *alert, const struct nj_agent_id *agent, const struct nj_sighting *ring, uint32_t count,
-			    const struct nj_window *window)
+void nj_alert_add_sightings(struct nj_alert *alert, const struct nj_agent_id *agent, const struct nj_sighting *ring,
+			    uint32_t count, const struct nj_window *window)
 {
 	uint32_t kept = count < NJ_SIGHTINGS_MAX ? count : NJ_SIGHTINGS_MAX;
 	for (uint32_t i = 1; i <= kept; i++) {
@@ -124,7 +127,8 @@ void nj_alert_add_sightings(struct nj_alert *alert, const struct nj_agent_id *ag
 			nj_alert_add_contact(alert, agent, contact);
 			continue;
 		}
-		struct nj_alert_peer peer = {.addr = sighting->peer, .port = sighting->port, .protocol = sighting->protocol};
+		struct nj_alert_peer peer = {
+			.addr = sighting->peer, .port = sighting->port, .protocol = sighting->protocol};
 		nj_alert_add_peer(alert, agent, &peer, sighting->flow_port);
 	}
 }

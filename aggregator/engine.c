@@ -1,7 +1,8 @@
-/* Looking up profiles is the caller's thread's work, before the shards start: creation, folding and the order of activity then depend on the canonical order of windows
- * alone. A shard touches only the views whose agent's hash is its own, and collects scores in a list of its own; the lists are joined and sorted after the
- * barrier. The gate against poisoning closes over the harmonic-mean p of all the window's scores, by their closed forms: at 1e-3 one quiet window in a
- * thousand is not learned, and no attack that any detector sees is. */
+/* Looking up profiles is the caller's thread's work, before the shards start: creation, folding and the order of
+ * activity then depend on the canonical order of windows alone. A shard touches only the views whose agent's hash is
+ * its own, and collects scores in a list of its own; the lists are joined and sorted after the barrier. The gate
+ * against poisoning closes over the harmonic-mean p of all the window's scores, by their closed forms: at 1e-3 one
+ * quiet window in a thousand is not learned, and no attack that any detector sees is. */
 #include "aggregator/engine.h"
 
 #include "aggregator/observe.h"
@@ -97,7 +98,8 @@ static void judge_shard(struct shard *shard)
 	shard->scores_n = 0;
 	shard->tests = 0;
 	for (uint32_t i = 0; i < engine->views_n && !shard->out_of_memory; i++)
-		if (engine->options.shards == 1 || engine->views[i].profile->hash % engine->options.shards == shard->number)
+		if (engine->options.shards == 1 ||
+		    engine->views[i].profile->hash % engine->options.shards == shard->number)
 			judge_view(shard, i);
 }
 
@@ -117,7 +119,8 @@ static void *run_shard(void *argument)
 
 uint64_t nj_engine_memory_bytes(const struct nj_engine_options *options)
 {
-	return sizeof(struct nj_engine) + nj_profiles_memory_bytes(options->agents_max) + nj_fleet_memory_bytes(options->fleet_entries_max);
+	return sizeof(struct nj_engine) + nj_profiles_memory_bytes(options->agents_max) +
+	       nj_fleet_memory_bytes(options->fleet_entries_max);
 }
 
 static int start_threads(struct nj_engine *engine)
@@ -152,8 +155,8 @@ int nj_engine_new(const struct nj_engine_options *options, struct nj_engine **re
 		engine->shards[i].engine = engine;
 		engine->shards[i].number = i;
 	}
-	if (nj_profiles_new(options->agents_max, &engine->profiles) != 0 || nj_fleet_new(options->fleet_entries_max, &engine->fleet) != 0 ||
-	    start_threads(engine) != 0) {
+	if (nj_profiles_new(options->agents_max, &engine->profiles) != 0 ||
+	    nj_fleet_new(options->fleet_entries_max, &engine->fleet) != 0 || start_threads(engine) != 0) {
 		nj_engine_free(&engine);
 		return NJ_ERR_MEMORY;
 	}
@@ -293,17 +296,21 @@ static void teach_fleet(struct nj_engine *engine)
 			nj_fleet_add_agent(engine->fleet, engine->judgement.start_ns);
 		for (uint32_t word = 0; word < NJ_CONTACTS_MAX / 64; word++)
 			for (uint64_t bits = view->fresh[word]; bits != 0; bits &= bits - 1)
-				teach_contact(engine, &view->window->contacts[word * 64 + (uint32_t)__builtin_ctzll(bits)]);
+				teach_contact(engine,
+					      &view->window->contacts[word * 64 + (uint32_t)__builtin_ctzll(bits)]);
 		for (uint64_t bits = view->fresh_domains; bits != 0; bits &= bits - 1) {
 			const struct nj_domain *domain = &view->window->domains[__builtin_ctzll(bits)];
-			struct nj_fleet_fact fact = {.key = nj_fleet_domain_key(domain->name, engine->options.hash_key), .agents = 1};
+			struct nj_fleet_fact fact = {.key = nj_fleet_domain_key(domain->name, engine->options.hash_key),
+						     .agents = 1};
 			nj_fleet_add(engine->fleet, &fact, engine->judgement.start_ns);
 		}
 		if (!view->hour_closed)
 			continue;
 		nj_fleet_add_value(engine->fleet, view->profile->group, NJ_FLEET_OUT_1H, view->hour_out_kb);
-		nj_fleet_add_value(engine->fleet, view->profile->group, NJ_FLEET_PEERS_HOME_1H, view->hour_peers[NJ_SIDE_HOME]);
-		nj_fleet_add_value(engine->fleet, view->profile->group, NJ_FLEET_PEERS_OUTSIDE_1H, view->hour_peers[NJ_SIDE_OUTSIDE]);
+		nj_fleet_add_value(engine->fleet, view->profile->group, NJ_FLEET_PEERS_HOME_1H,
+				   view->hour_peers[NJ_SIDE_HOME]);
+		nj_fleet_add_value(engine->fleet, view->profile->group, NJ_FLEET_PEERS_OUTSIDE_1H,
+				   view->hour_peers[NJ_SIDE_OUTSIDE]);
 	}
 }
 
@@ -325,7 +332,8 @@ static int judge_piece(struct nj_engine *engine, nj_judged_sink sink, void *cont
 
 int nj_engine_judge(struct nj_engine *engine, const struct nj_round *round, nj_judged_sink sink, void *context)
 {
-	uint32_t piece = engine->options.agents_max / 2 + 1, needed = round->windows_n < piece ? round->windows_n : piece;
+	uint32_t piece = engine->options.agents_max / 2 + 1,
+		 needed = round->windows_n < piece ? round->windows_n : piece;
 	if (needed > engine->views_capacity) {
 		struct nj_view *views = realloc(engine->views, needed * sizeof *views);
 		if (views == NULL)

@@ -1,8 +1,10 @@
-/* The engine: rounds of windows in, scores out. Each window meets its agent's profile and every detector. Windows are dealt to shards by agent hash; with more
- * than one shard each is a thread, and all meet at a barrier in every round. What a shard reads beyond its own profiles (fleet, prior, inventory) stands still
- * meanwhile, and scores are put in canonical order before anyone sees them, so the number of shards cannot be seen in the result.
+/* The engine: rounds of windows in, scores out. Each window meets its agent's profile and every detector. Windows are
+ * dealt to shards by agent hash; with more than one shard each is a thread, and all meet at a barrier in every round.
+ * What a shard reads beyond its own profiles (fleet, prior, inventory) stands still meanwhile, and scores are put in
+ * canonical order before anyone sees them, so the number of shards cannot be seen in the result.
  *
- * A round with more agents than half the table holds is judged in pieces, in canonical order, the fleet learning after each piece. */
+ * A round with more agents than half the table holds is judged in pieces, in canonical order, the fleet learning after
+ * each piece. */
 #ifndef NJ_AGGREGATOR_ENGINE_H
 #define NJ_AGGREGATOR_ENGINE_H
 
@@ -40,10 +42,12 @@ struct nj_engine;
 
 NJ_MUST_CHECK int nj_engine_new(const struct nj_engine_options *options, struct nj_engine **ret_engine);
 void nj_engine_free(struct nj_engine **engine);
-uint64_t nj_engine_memory_bytes(const struct nj_engine_options *options); /* profiles, fleet; views and scores of a piece come on top: 600 B a window */
+uint64_t nj_engine_memory_bytes(const struct nj_engine_options *options); /* profiles, fleet; views and scores of a
+									     piece come on top: 600 B a window */
 
 /* Judges a round and hands each piece to the sink on the caller's thread. NJ_ERR_MEMORY. */
-NJ_MUST_CHECK int nj_engine_judge(struct nj_engine *engine, const struct nj_round *round, nj_judged_sink sink, void *context);
+NJ_MUST_CHECK int nj_engine_judge(struct nj_engine *engine, const struct nj_round *round, nj_judged_sink sink,
+				  void *context);
 
 struct nj_profiles *nj_engine_profiles(struct nj_engine *engine); /* between rounds */
 struct nj_fleet *nj_engine_fleet(struct nj_engine *engine);

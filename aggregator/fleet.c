@@ -1,5 +1,6 @@
-/* A bucketed table of 8 entries a bucket, as a cache has it: the key's low bits choose the bucket, and where all eight are taken the one fewest agents used
- * lately goes. A flood of one-time destinations therefore pushes out other one-time destinations, never what many agents use. */
+/* A bucketed table of 8 entries a bucket, as a cache has it: the key's low bits choose the bucket, and where all eight
+ * are taken the one fewest agents used lately goes. A flood of one-time destinations therefore pushes out other
+ * one-time destinations, never what many agents use. */
 #include "aggregator/fleet.h"
 
 #include "models/ddsketch.h"
@@ -9,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WAYS 8
+#define WAYS   8
 #define DAY_NS (86400ull * 1000000000ull)
 
 struct entry {
@@ -83,7 +84,8 @@ static uint64_t key_of(enum nj_fleet_kind kind, const void *data, size_t size, c
 	return hash != 0 ? hash : 1;
 }
 
-uint64_t nj_fleet_service_key(const struct nj_addr *peer, uint16_t port, uint8_t protocol, const struct nj_hash_key *key)
+uint64_t nj_fleet_service_key(const struct nj_addr *peer, uint16_t port, uint8_t protocol,
+			      const struct nj_hash_key *key)
 {
 	uint8_t bytes[19];
 	memcpy(bytes, peer->byte, 16);
@@ -140,7 +142,9 @@ struct nj_fleet_use nj_fleet_use(const struct nj_fleet *fleet, uint64_t key, uin
 	const struct entry *bucket = bucket_of(fleet, key);
 	for (int i = 0; i < WAYS; i++)
 		if (bucket[i].key == key)
-			return (struct nj_fleet_use){.agents = agents_of(&bucket[i], day_of(t_ns)), .answered = bucket[i].answered, .failed = bucket[i].failed};
+			return (struct nj_fleet_use){.agents = agents_of(&bucket[i], day_of(t_ns)),
+						     .answered = bucket[i].answered,
+						     .failed = bucket[i].failed};
 	return (struct nj_fleet_use){0};
 }
 
@@ -217,7 +221,8 @@ void nj_fleet_add_value(struct nj_fleet *fleet, uint32_t group, enum nj_fleet_qu
 	g->n[quantity]++;
 }
 
-double nj_fleet_quantile(const struct nj_fleet *fleet, uint32_t group, enum nj_fleet_quantity quantity, double q, uint64_t *ret_n)
+double nj_fleet_quantile(const struct nj_fleet *fleet, uint32_t group, enum nj_fleet_quantity quantity, double q,
+			 uint64_t *ret_n)
 {
 	assert(group < NJ_FLEET_GROUPS_MAX);
 	const struct group *g = &fleet->groups[group];

@@ -1,8 +1,10 @@
-/* What all agents together do: how many use a service, a host or a name; who ever answers; what is usual for a group. Detectors read it while a round is judged and it does not change
- * then; at the barrier the engine adds the round's facts in canonical order, so that shards cannot change it (law 2).
+/* What all agents together do: how many use a service, a host or a name; who ever answers; what is usual for a group.
+ * Detectors read it while a round is judged and it does not change then; at the barrier the engine adds the round's
+ * facts in canonical order, so that shards cannot change it (law 2).
  *
- * Counts of agents are counts of first contacts of a day: each agent's own memory (profile.h) makes sure that it counts an edge once in about 24 hours, so no set of agents
- * need be kept. Today and yesterday stand side by side and the larger is given, so a count does not fall to nothing at midnight.
+ * Counts of agents are counts of first contacts of a day: each agent's own memory (profile.h) makes sure that it counts
+ * an edge once in about 24 hours, so no set of agents need be kept. Today and yesterday stand side by side and the
+ * larger is given, so a count does not fall to nothing at midnight.
  *
  * Memory: entries_max * 32 B + groups * 3 sketches of 512 B. A full bucket loses its least used entry, counted. */
 #ifndef NJ_AGGREGATOR_FLEET_H
@@ -20,7 +22,8 @@
 
 enum nj_fleet_kind { NJ_FLEET_SERVICE = 1, NJ_FLEET_HOST, NJ_FLEET_NAME, NJ_FLEET_DOMAIN };
 
-/* Quantities whose distribution over a group is kept, one value an agent and hour. Bytes are in kB: the sketch ends at 752,868. */
+/* Quantities whose distribution over a group is kept, one value an agent and hour. Bytes are in kB: the sketch ends at
+ * 752,868. */
 enum nj_fleet_quantity { NJ_FLEET_PEERS_HOME_1H, NJ_FLEET_PEERS_OUTSIDE_1H, NJ_FLEET_OUT_1H, NJ_FLEET_QUANTITIES };
 
 struct nj_fleet_use {
@@ -40,7 +43,8 @@ NJ_MUST_CHECK int nj_fleet_new(uint32_t entries_max, struct nj_fleet **ret_fleet
 void nj_fleet_free(struct nj_fleet **fleet);
 uint64_t nj_fleet_memory_bytes(uint32_t entries_max);
 
-uint64_t nj_fleet_service_key(const struct nj_addr *peer, uint16_t port, uint8_t protocol, const struct nj_hash_key *key);
+uint64_t nj_fleet_service_key(const struct nj_addr *peer, uint16_t port, uint8_t protocol,
+			      const struct nj_hash_key *key);
 uint64_t nj_fleet_host_key(const struct nj_addr *peer, const struct nj_hash_key *key);
 uint64_t nj_fleet_name_key(const char *name, const struct nj_hash_key *key);
 uint64_t nj_fleet_domain_key(const char *domain, const struct nj_hash_key *key); /* as asked for, not as connected to */
@@ -51,8 +55,10 @@ struct nj_fleet_use nj_fleet_use(const struct nj_fleet *fleet, uint64_t key, uin
 uint32_t nj_fleet_agents(const struct nj_fleet *fleet, uint64_t t_ns);
 /* Share of the active agents that use it, 0..1; 0 while fewer than two agents are known. */
 double nj_fleet_prevalence(const struct nj_fleet *fleet, uint64_t key, uint64_t t_ns);
-/* Value of quantity at quantile q over the group, and behind how many agent-hours it stands; NAN and 0 when nothing is known. */
-double nj_fleet_quantile(const struct nj_fleet *fleet, uint32_t group, enum nj_fleet_quantity quantity, double q, uint64_t *ret_n);
+/* Value of quantity at quantile q over the group, and behind how many agent-hours it stands; NAN and 0 when nothing is
+ * known. */
+double nj_fleet_quantile(const struct nj_fleet *fleet, uint32_t group, enum nj_fleet_quantity quantity, double q,
+			 uint64_t *ret_n);
 
 /* At the barrier, in canonical order. */
 void nj_fleet_add(struct nj_fleet *fleet, const struct nj_fleet_fact *fact, uint64_t t_ns);

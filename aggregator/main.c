@@ -1,5 +1,5 @@
-/* nightjar-aggregator: receives agent windows, judges them, keeps and tells alerts. Reads the command line, opens the parts, steps them until a signal or, with --once,
- * until every sensor has finished. */
+/* nightjar-aggregator: receives agent windows, judges them, keeps and tells alerts. Reads the command line, opens the
+ * parts, steps them until a signal or, with --once, until every sensor has finished. */
 #include "aggregator/aggregator.h"
 #include "aggregator/aggregator_config.h"
 #include "common/inventory.h"
@@ -20,7 +20,21 @@ static void on_signal(int number)
 	stopping = 1;
 }
 
-enum { OPT_SET = 256, OPT_ALERTS, OPT_ONCE, OPT_CHECK, OPT_DUMP, OPT_VERSION, OPT_LISTEN, OPT_SENSORS, OPT_STORE, OPT_BASELINE, OPT_INVENTORY, OPT_JOURNAL, OPT_ENDPOINT };
+enum {
+	OPT_SET = 256,
+	OPT_ALERTS,
+	OPT_ONCE,
+	OPT_CHECK,
+	OPT_DUMP,
+	OPT_VERSION,
+	OPT_LISTEN,
+	OPT_SENSORS,
+	OPT_STORE,
+	OPT_BASELINE,
+	OPT_INVENTORY,
+	OPT_JOURNAL,
+	OPT_ENDPOINT
+};
 
 static const struct option long_options[] = {
 	{"config", required_argument, NULL, 'c'},
@@ -54,9 +68,12 @@ static void print_help(void)
 	       "      --config FILE         options in YAML, as --dump-config prints them\n"
 	       "      --set NAME=VALUE      one option; the short forms below do the same\n"
 	       "      --listen ENDPOINT  --sensors N  --journal FILE  --store FILE  --baseline FILE  --inventory FILE\n"
-	       "      --endpoint-file FILE  write the endpoint, with the port chosen for tcp://127.0.0.1:*, once sensors can connect\n"
-	       "      --alerts              print each alert on standard output, one JSON object a line (docs/alert.schema.json)\n"
-	       "      --once                end when every expected sensor has finished; waits for all of them (hold 0)\n"
+	       "      --endpoint-file FILE  write the endpoint, with the port chosen for tcp://127.0.0.1:*, once "
+	       "sensors can connect\n"
+	       "      --alerts              print each alert on standard output, one JSON object a line "
+	       "(docs/alert.schema.json)\n"
+	       "      --once                end when every expected sensor has finished; waits for all of them (hold "
+	       "0)\n"
 	       "      --check               read the configuration, say what it would take, and end\n"
 	       "      --dump-config  --version  --help\n\n"
 	       "Exit codes: 0 done, 2 wrong option or configuration, 3 failure.\n\nOptions:\n",
@@ -77,22 +94,45 @@ static int parse_one(int option, const char *value, struct arguments *arguments,
 {
 	struct nj_aggregator_config *config = &arguments->config;
 	switch (option) {
-	case 'c': return nj_config_load(&nj_aggregator_schema, value, config, sizeof *config, message);
-	case OPT_SET: return nj_config_set(&nj_aggregator_schema, value, config, message);
-	case OPT_LISTEN: return set(config, "listen", value, message);
-	case OPT_SENSORS: return set(config, "sensors", value, message);
-	case OPT_JOURNAL: return set(config, "journal", value, message);
-	case OPT_STORE: return set(config, "store", value, message);
-	case OPT_BASELINE: return set(config, "baseline", value, message);
-	case OPT_INVENTORY: return set(config, "inventory", value, message);
-	case OPT_ENDPOINT: arguments->endpoint_file = value; return 0;
-	case OPT_ALERTS: arguments->alerts = true; return 0;
-	case OPT_ONCE: arguments->once = true; return 0;
-	case OPT_CHECK: arguments->check = true; return 0;
-	case OPT_DUMP: arguments->dump = true; return 0;
-	case OPT_VERSION: arguments->version = true; return 0;
-	case 'h': arguments->help = true; return 0;
-	default: return nj_fail(message, NJ_ERR_USAGE, "unknown option or missing value; see --help");
+	case 'c':
+		return nj_config_load(&nj_aggregator_schema, value, config, sizeof *config, message);
+	case OPT_SET:
+		return nj_config_set(&nj_aggregator_schema, value, config, message);
+	case OPT_LISTEN:
+		return set(config, "listen", value, message);
+	case OPT_SENSORS:
+		return set(config, "sensors", value, message);
+	case OPT_JOURNAL:
+		return set(config, "journal", value, message);
+	case OPT_STORE:
+		return set(config, "store", value, message);
+	case OPT_BASELINE:
+		return set(config, "baseline", value, message);
+	case OPT_INVENTORY:
+		return set(config, "inventory", value, message);
+	case OPT_ENDPOINT:
+		arguments->endpoint_file = value;
+		return 0;
+	case OPT_ALERTS:
+		arguments->alerts = true;
+		return 0;
+	case OPT_ONCE:
+		arguments->once = true;
+		return 0;
+	case OPT_CHECK:
+		arguments->check = true;
+		return 0;
+	case OPT_DUMP:
+		arguments->dump = true;
+		return 0;
+	case OPT_VERSION:
+		arguments->version = true;
+		return 0;
+	case 'h':
+		arguments->help = true;
+		return 0;
+	default:
+		return nj_fail(message, NJ_ERR_USAGE, "unknown option or missing value; see --help");
 	}
 }
 
@@ -103,7 +143,8 @@ static int parse(int argc, char **argv, struct arguments *arguments, struct nj_m
 	while (error == 0 && (option = getopt_long(argc, argv, "c:h", long_options, NULL)) != -1) {
 		error = parse_one(option, optarg, arguments, message);
 		if (error != 0 && option == '?')
-			return nj_fail(message, NJ_ERR_USAGE, "%s: unknown option or missing value; see --help", argv[optind - 1]);
+			return nj_fail(message, NJ_ERR_USAGE, "%s: unknown option or missing value; see --help",
+				       argv[optind - 1]);
 	}
 	if (error == 0 && optind < argc)
 		return nj_fail(message, NJ_ERR_USAGE, "%s: no arguments are expected; see --help", argv[optind]);
@@ -145,19 +186,24 @@ static void report(const struct nj_aggregator *aggregator)
 {
 	struct nj_aggregator_counts c = nj_aggregator_counts(aggregator);
 	nj_log(NJ_LOG_NOTICE,
-	       "%llu batches (%llu refused, %llu repeated, %llu lost by sensors), %llu windows (%llu late), %llu agents (%llu folded), "
+	       "%llu batches (%llu refused, %llu repeated, %llu lost by sensors), %llu windows (%llu late), %llu "
+	       "agents (%llu folded), "
 	       "%llu alerts raised = %llu paged + %llu queued + %llu merged",
-	       (unsigned long long)c.batches_received, (unsigned long long)c.batches_refused, (unsigned long long)c.batches_repeated,
-	       (unsigned long long)c.gaps, (unsigned long long)c.windows_received, (unsigned long long)c.windows_late,
-	       (unsigned long long)c.agents, (unsigned long long)c.agents_folded, (unsigned long long)c.alerts_raised,
-	       (unsigned long long)c.alerts_paged, (unsigned long long)c.alerts_queued, (unsigned long long)c.alerts_merged);
+	       (unsigned long long)c.batches_received, (unsigned long long)c.batches_refused,
+	       (unsigned long long)c.batches_repeated, (unsigned long long)c.gaps,
+	       (unsigned long long)c.windows_received, (unsigned long long)c.windows_late, (unsigned long long)c.agents,
+	       (unsigned long long)c.agents_folded, (unsigned long long)c.alerts_raised,
+	       (unsigned long long)c.alerts_paged, (unsigned long long)c.alerts_queued,
+	       (unsigned long long)c.alerts_merged);
 }
 
-static int run(const struct arguments *arguments, const struct nj_aggregator_options *options, struct nj_message *message)
+static int run(const struct arguments *arguments, const struct nj_aggregator_options *options,
+	       struct nj_message *message)
 {
 	struct nj_aggregator *aggregator;
 	bool print_failed = false;
-	struct nj_aggregator_listener listener = {.context = &print_failed, .alert = arguments->alerts ? print_alert : NULL};
+	struct nj_aggregator_listener listener = {.context = &print_failed,
+						  .alert = arguments->alerts ? print_alert : NULL};
 	int error = nj_aggregator_new(options, &listener, message, &aggregator);
 	if (error != 0)
 		return error;
@@ -184,8 +230,9 @@ static int start(const struct arguments *arguments, struct nj_message *message)
 	nj_aggregator_config_options(&arguments->config, &options);
 	if (arguments->once)
 		options.hold_s = 0;
-	int error = arguments->config.inventory[0] != '\0' ? nj_inventory_load(arguments->config.inventory, message, &inventory)
-							    : nj_inventory_new(&inventory);
+	int error = arguments->config.inventory[0] != '\0'
+			    ? nj_inventory_load(arguments->config.inventory, message, &inventory)
+			    : nj_inventory_new(&inventory);
 	if (error != 0)
 		return error;
 	options.inventory = inventory;

@@ -1,8 +1,9 @@
 /* Windows of one agent from several sensors.
  *
- * Each sensor has a queue of batch copies in the order they came; the earliest start among all queues is the next round. A copy is one block: the batch,
- * its windows, then their arrays, so that dropping it is one free. Joining sorts pointers to all windows of the round by (agent, sensor name) and
- * adds neighbours; because the merge of windows commutes, the order of sensors cannot matter (law 2), the name only makes the walk the same each time. */
+ * Each sensor has a queue of batch copies in the order they came; the earliest start among all queues is the next
+ * round. A copy is one block: the batch, its windows, then their arrays, so that dropping it is one free. Joining sorts
+ * pointers to all windows of the round by (agent, sensor name) and adds neighbours; because the merge of windows
+ * commutes, the order of sensors cannot matter (law 2), the name only makes the walk the same each time. */
 #include "aggregator/merge.h"
 
 #include <assert.h>
@@ -31,8 +32,8 @@ struct nj_merge {
 	bool popped;
 	uint64_t popped_ns; /* start of the last round that went out: earlier windows are late */
 	struct nj_arena arena;
-	struct nj_window *round;             /* joined windows */
-	const struct nj_window **order;      /* all windows of the round, before joining */
+	struct nj_window *round;        /* joined windows */
+	const struct nj_window **order; /* all windows of the round, before joining */
 	uint32_t order_n, order_capacity;
 };
 
@@ -99,7 +100,8 @@ static size_t padded(size_t size)
 static size_t window_arrays_bytes(const struct nj_window *window)
 {
 	size_t size = padded(window->contacts_n * sizeof *window->contacts) +
-		      padded(window->domains_n * sizeof *window->domains) + padded(window->clients_n * sizeof *window->clients);
+		      padded(window->domains_n * sizeof *window->domains) +
+		      padded(window->clients_n * sizeof *window->clients);
 #define VECTOR_BYTES(name, kind, unit, meaning) size += window->name != NULL ? padded(VECTOR_ELEMENT_##kind) : 0;
 	NJ_FEATURE_VECTORS(VECTOR_BYTES)
 #undef VECTOR_BYTES
@@ -173,7 +175,8 @@ int nj_merge_push(struct nj_merge *merge, const struct nj_batch *batch)
 		struct pending *pending = copy_batch(batch);
 		if (pending == NULL)
 			return NJ_ERR_MEMORY;
-		/* A sensor's event time never goes back, but a damaged or hostile one may claim so: such a batch joins its queue in time order. */
+		/* A sensor's event time never goes back, but a damaged or hostile one may claim so: such a batch joins
+		 * its queue in time order. */
 		struct pending **at = &sensor->first;
 		if (sensor->last != NULL && sensor->last->batch.start_ns <= batch->start_ns)
 			at = &sensor->last->next;
@@ -216,7 +219,8 @@ static bool is_complete(const struct nj_merge *merge, uint64_t start_ns)
 		const struct sensor *sensor = &merge->sensors[i];
 		if (sensor->finished || (sensor->told && sensor->told_ns >= start_ns))
 			continue;
-		bool given_up = merge->options.hold_ns > 0 && foremost_ns > start_ns && foremost_ns - start_ns > merge->options.hold_ns;
+		bool given_up = merge->options.hold_ns > 0 && foremost_ns > start_ns &&
+				foremost_ns - start_ns > merge->options.hold_ns;
 		if (!given_up)
 			return false;
 	}
@@ -269,7 +273,8 @@ static int gather(struct nj_merge *merge, uint64_t start_ns, struct nj_round *re
 	merge->order_n = 0;
 	for (uint32_t i = 0; i < merge->sensors_n; i++) {
 		bool tells = false;
-		for (struct pending *p = merge->sensors[i].first; p != NULL && p->batch.start_ns == start_ns; p = p->next) {
+		for (struct pending *p = merge->sensors[i].first; p != NULL && p->batch.start_ns == start_ns;
+		     p = p->next) {
 			if (ret_round->width_ms == 0)
 				ret_round->width_ms = p->batch.width_ms;
 			if (p->batch.width_ms != ret_round->width_ms) {
@@ -309,12 +314,13 @@ static bool same_agent(const struct nj_window *a, const struct nj_window *b)
 	return nj_agent_id_compare(&a->agent, &b->agent) == 0;
 }
 
-/* Windows first..end-1 of the order are of one agent: joined in the arena alone, for the copies must stay as they are in case the arena is too small
- * and all is done again. */
+/* Windows first..end-1 of the order are of one agent: joined in the arena alone, for the copies must stay as they are
+ * in case the arena is too small and all is done again. */
 static bool join_agent(struct nj_merge *merge, uint32_t first, uint32_t end, struct nj_window *ret_joined)
 {
-	struct nj_window joined = {
-		.agent = merge->order[first]->agent, .start_ns = merge->order[first]->start_ns, .width_ms = merge->order[first]->width_ms};
+	struct nj_window joined = {.agent = merge->order[first]->agent,
+				   .start_ns = merge->order[first]->start_ns,
+				   .width_ms = merge->order[first]->width_ms};
 	for (uint32_t i = first; i < end; i++)
 		if (!nj_window_merge(&joined, merge->order[i], &merge->arena))
 			return false;
@@ -384,7 +390,8 @@ bool nj_merge_finished(const struct nj_merge *merge)
 	uint32_t finished = 0;
 	for (uint32_t i = 0; i < merge->sensors_n; i++) {
 		const struct sensor *sensor = &merge->sensors[i];
-		bool empty = sensor->first == NULL || (merge->popped && sensor->last->batch.start_ns <= merge->popped_ns);
+		bool empty =
+			sensor->first == NULL || (merge->popped && sensor->last->batch.start_ns <= merge->popped_ns);
 		if (!empty)
 			return false;
 		finished += sensor->finished;

@@ -1,13 +1,16 @@
-/* Joins what several sensors say about the same ten seconds. Batches come in per sensor in order; a *round* (all windows of one start and width, one per agent,
- * merged, capped, ascending by agent) goes out once every sensor has told everything up to it. Used by the aggregator's one thread.
+/* Joins what several sensors say about the same ten seconds. Batches come in per sensor in order; a *round* (all
+ * windows of one start and width, one per agent, merged, capped, ascending by agent) goes out once every sensor has
+ * told everything up to it. Used by the aggregator's one thread.
  *
- * A sensor holds a round back until its tick for that start, or a later one, has come; one that has finished holds nothing back. With hold_ns > 0 a
- * sensor whose event time lies further behind the foremost is no longer waited for: what it sends later is counted as late and dropped.
+ * A sensor holds a round back until its tick for that start, or a later one, has come; one that has finished holds
+ * nothing back. With hold_ns > 0 a sensor whose event time lies further behind the foremost is no longer waited for:
+ * what it sends later is counted as late and dropped.
  *
- * Sensors of one tap group see the same traffic, so the larger count of each contact should win there (asymmetric taps); that lives behind
- * nj_merge_pop() and comes with the tap-group issue. Until then counts of all sensors add.
+ * Sensors of one tap group see the same traffic, so the larger count of each contact should win there (asymmetric
+ * taps); that lives behind nj_merge_pop() and comes with the tap-group issue. Until then counts of all sensors add.
  *
- * Memory: what is waiting, at most pending_bytes_max (a round over it is forced out, counted), plus the arena of the round being joined. */
+ * Memory: what is waiting, at most pending_bytes_max (a round over it is forced out, counted), plus the arena of the
+ * round being joined. */
 #ifndef NJ_AGGREGATOR_MERGE_H
 #define NJ_AGGREGATOR_MERGE_H
 
@@ -20,11 +23,11 @@
 #define NJ_MERGE_SENSORS_MAX 256
 
 struct nj_merge_options {
-	struct nj_hash_key key;      /* under which contacts beyond the cap are hashed */
-	uint32_t sensors_expected;   /* no round goes out before this many have been heard */
+	struct nj_hash_key key;    /* under which contacts beyond the cap are hashed */
+	uint32_t sensors_expected; /* no round goes out before this many have been heard */
 	uint64_t pending_bytes_max;
-	uint64_t arena_bytes;        /* for joining one round; doubled, up to pending_bytes_max, when a round does not fit */
-	uint64_t hold_ns;            /* 0: wait for every sensor without end */
+	uint64_t arena_bytes; /* for joining one round; doubled, up to pending_bytes_max, when a round does not fit */
+	uint64_t hold_ns;     /* 0: wait for every sensor without end */
 };
 
 struct nj_merge_counts {
@@ -40,7 +43,7 @@ struct nj_round {
 	struct nj_sensor_account account; /* summed over sensors; drops by name */
 	const struct nj_window *windows;  /* ascending by agent, one each */
 	uint32_t windows_n;
-	char sensor[NJ_SENSOR_ID_MAX];    /* who told: the sensor's name, or "N sensors" */
+	char sensor[NJ_SENSOR_ID_MAX]; /* who told: the sensor's name, or "N sensors" */
 };
 
 struct nj_merge;
@@ -48,7 +51,8 @@ struct nj_merge;
 NJ_MUST_CHECK int nj_merge_new(const struct nj_merge_options *options, struct nj_merge **ret_merge);
 void nj_merge_free(struct nj_merge **merge);
 
-/* Copies the batch. NJ_ERR_MEMORY; NJ_ERR_LIMIT for a sensor beyond NJ_MERGE_SENSORS_MAX. Late windows are counted, no error. */
+/* Copies the batch. NJ_ERR_MEMORY; NJ_ERR_LIMIT for a sensor beyond NJ_MERGE_SENSORS_MAX. Late windows are counted, no
+ * error. */
 NJ_MUST_CHECK int nj_merge_push(struct nj_merge *merge, const struct nj_batch *batch);
 
 /* 1: *ret_round* is the next round; 0: none is complete; NJ_ERR_MEMORY. */

@@ -1,7 +1,8 @@
 /* From a window to an agent's memory, the part that belongs to no single detector.
  *
- * A first contact is judged when its outcome is known, which for an unanswered one is 5 s after its opening and so perhaps a window later; until then the (peer, port)
- * is not marked as met. A contact that goes on without an outcome in this window belongs to a flow opened earlier, and is marked without being fresh. */
+ * A first contact is judged when its outcome is known, which for an unanswered one is 5 s after its opening and so
+ * perhaps a window later; until then the (peer, port) is not marked as met. A contact that goes on without an outcome
+ * in this window belongs to a flow opened earlier, and is marked without being fresh. */
 #include "aggregator/observe.h"
 
 #include "aggregator/prior.h"
@@ -16,7 +17,8 @@ bool nj_contact_is_group(const struct nj_agent_id *agent, const struct nj_contac
 	const struct nj_addr *peer = &contact->peer;
 	if (nj_addr_is_multicast(peer) || nj_addr_is_unspecified(peer) || nj_addr_equal(peer, &agent->addr))
 		return true;
-	/* A directed broadcast cannot be told without the netmask; by far the most end in .255, and only datagrams go there. */
+	/* A directed broadcast cannot be told without the netmask; by far the most end in .255, and only datagrams go
+	 * there. */
 	return nj_addr_is_v4(peer) && peer->byte[15] == 255 && contact->protocol != 6;
 }
 
@@ -38,7 +40,8 @@ uint32_t nj_view_fresh_order(const struct nj_view *view, uint16_t order[NJ_CONTA
 	for (uint32_t i = 0; i < view->window->contacts_n && i < NJ_CONTACTS_MAX; i++) {
 		if (!nj_view_is_fresh(view, i))
 			continue;
-		uint32_t at = n++; /* insertion: contacts of a scan come nearly in time order, and there are 256 at most */
+		uint32_t at =
+			n++; /* insertion: contacts of a scan come nearly in time order, and there are 256 at most */
 		while (at > 0 && contacts[order[at - 1]].first_ns > contacts[i].first_ns) {
 			order[at] = order[at - 1];
 			at--;
@@ -123,7 +126,8 @@ static void add_bytes(const struct nj_view *view, struct nj_span *span)
 		span->out = nj_add_saturating(span->out, contact->bytes_out);
 		span->in = nj_add_saturating(span->in, contact->bytes_in);
 	}
-	/* What the cap left out has no role; most capped agents are clients, and an upload must not hide behind a scan. */
+	/* What the cap left out has no role; most capped agents are clients, and an upload must not hide behind a scan.
+	 */
 	if (window->features.contacts_rest > 0 && window->features.bytes_out_external > listed_out)
 		span->out = nj_add_saturating(span->out, window->features.bytes_out_external - listed_out);
 	if (window->features.contacts_rest > 0 && window->features.bytes_in_external > listed_in)
@@ -156,10 +160,13 @@ void nj_observe(const struct nj_judgement *judgement, struct nj_view *view)
 	view->new_agent_today = profile->fleet_day != day;
 	profile->fleet_day = day;
 	profile->windows++;
-	profile->flows = nj_add_saturating(profile->flows, nj_add_saturating(features->flows_opened, features->flows_accepted));
+	profile->flows =
+		nj_add_saturating(profile->flows, nj_add_saturating(features->flows_opened, features->flows_accepted));
 	profile->flows_one_sided = nj_add_saturating(profile->flows_one_sided, features->flows_one_sided);
-	profile->bytes_out = nj_add_saturating(profile->bytes_out, nj_add_saturating(features->bytes_out_external, features->bytes_out_internal));
-	profile->bytes_in = nj_add_saturating(profile->bytes_in, nj_add_saturating(features->bytes_in_external, features->bytes_in_internal));
+	profile->bytes_out = nj_add_saturating(
+		profile->bytes_out, nj_add_saturating(features->bytes_out_external, features->bytes_out_internal));
+	profile->bytes_in = nj_add_saturating(
+		profile->bytes_in, nj_add_saturating(features->bytes_in_external, features->bytes_in_internal));
 	add_bytes(view, &profile->hour);
 	add_bytes(view, &profile->day);
 	note_client(view);

@@ -1,5 +1,5 @@
-/* What all detectors build on: a window's sums into its agent's profile, and which of its contacts are first contacts. Called once per window on a shard, before
- * any detector. Pure but for the profile and the view. */
+/* What all detectors build on: a window's sums into its agent's profile, and which of its contacts are first contacts.
+ * Called once per window on a shard, before any detector. Pure but for the profile and the view. */
 #ifndef NJ_AGGREGATOR_OBSERVE_H
 #define NJ_AGGREGATOR_OBSERVE_H
 
@@ -20,7 +20,13 @@ static inline uint64_t nj_add_saturating(uint64_t a, uint64_t b)
 bool nj_contact_is_group(const struct nj_agent_id *agent, const struct nj_contact *contact);
 
 /* How a contact's openings ended in this window. */
-enum nj_opening { NJ_OPENING_UNKNOWN, NJ_OPENING_ANSWERED, NJ_OPENING_REFUSED, NJ_OPENING_UNANSWERED, NJ_OPENING_RESET };
+enum nj_opening {
+	NJ_OPENING_UNKNOWN,
+	NJ_OPENING_ANSWERED,
+	NJ_OPENING_REFUSED,
+	NJ_OPENING_UNANSWERED,
+	NJ_OPENING_RESET
+};
 enum nj_opening nj_contact_opening(const struct nj_contact *contact);
 
 static inline bool nj_view_is_fresh(const struct nj_view *view, uint32_t contact)

@@ -1,12 +1,12 @@
-/* What is usual before anything was seen: the shipped baseline (models/prior.yaml, compiled in) or a learned one in the same format. Loaded once, then immutable while
- * a round is judged.
+/* What is usual before anything was seen: the shipped baseline (models/prior.yaml, compiled in) or a learned one in the
+ * same format. Loaded once, then immutable while a round is judged.
  *
  *   prior:
  *     version: 1
  *     source: "shipped"                 # stands in alerts as where 'usual' comes from
  *     answered_home: 0.90               # each number below, by its name
- *     tails:                            # per detector: how many benign scores fell into each bucket of models/ddsketch.h
- *       scan: { 0: 1000, 57: 3 }
+ *     tails:                            # per detector: how many benign scores fell into each bucket of
+ * models/ddsketch.h scan: { 0: 1000, 57: 3 }
  */
 #ifndef NJ_AGGREGATOR_PRIOR_H
 #define NJ_AGGREGATOR_PRIOR_H
@@ -22,7 +22,7 @@
 	X(answered_home, 0.90, 0.5, 0.98, "share of first contacts inside the home networks that are answered")        \
 	X(answered_outside, 0.92, 0.5, 0.98, "the same towards the outside")                                           \
 	X(answered_scanner, 0.30, 0.01, 0.49, "the same for somebody who does not know the network")                   \
-	X(failing_day_level, 1.4, 0, 20, "ln(1 + (peer, port) at home that failed) in a day")                           \
+	X(failing_day_level, 1.4, 0, 20, "ln(1 + (peer, port) at home that failed) in a day")                          \
 	X(failing_day_scale, 0.80, 0.1, 10, "its scale")                                                               \
 	X(failing_week_level, 2.2, 0, 20, "the same in a week")                                                        \
 	X(failing_week_scale, 0.90, 0.1, 10, "its scale")                                                              \
@@ -46,7 +46,8 @@
 	X(target_scale, 1.7, 0.1, 10, "its scale")                                                                     \
 	X(pcr_mean, -0.5, -1, 1, "producer-consumer ratio of outside traffic")                                         \
 	X(pcr_scale, 0.45, 0.05, 2, "its scale")                                                                       \
-	X(names_level, 4.0, 0, 40, "ln(1 + bytes) of information in the distinct names of one registered domain in an hour") \
+	X(names_level, 4.0, 0, 40,                                                                                     \
+	  "ln(1 + bytes) of information in the distinct names of one registered domain in an hour")                    \
 	X(names_scale, 1.05, 0.1, 10, "its scale")                                                                     \
 	X(echo_level, 2.0, 0, 40, "score of echo traffic (models/icmp.h) in five minutes")                             \
 	X(echo_scale, 0.8, 0.1, 10, "its scale")                                                                       \
@@ -57,7 +58,8 @@ struct nj_prior {
 #define NJ_PRIOR_FIELD(name, value, least, largest, meaning) double name;
 	NJ_PRIOR_NUMBERS(NJ_PRIOR_FIELD)
 #undef NJ_PRIOR_FIELD
-	uint32_t tail[NJ_DETECTORS][NJ_DDSKETCH_BUCKETS]; /* of the detectors' values, in the resolution of NJ_TAIL_RESOLUTION */
+	uint32_t tail[NJ_DETECTORS]
+		     [NJ_DDSKETCH_BUCKETS]; /* of the detectors' values, in the resolution of NJ_TAIL_RESOLUTION */
 };
 
 #define NJ_TAIL_RESOLUTION 100.0

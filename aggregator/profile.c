@@ -1,6 +1,7 @@
-/* Profiles lie in one array that is only touched as agents appear; an index of 32-bit slot numbers (open addressing, linear probing, no tombstones: a
- * removal shifts its followers back) finds them, a list through them keeps the order of activity. Folded agents lie in sets of eight by hash; a full set loses
- * the one silent longest. A flood of a million addresses thus costs what it costs to fold a million nearly empty profiles, and not a byte more. */
+/* Profiles lie in one array that is only touched as agents appear; an index of 32-bit slot numbers (open addressing,
+ * linear probing, no tombstones: a removal shifts its followers back) finds them, a list through them keeps the order
+ * of activity. Folded agents lie in sets of eight by hash; a full set loses the one silent longest. A flood of a
+ * million addresses thus costs what it costs to fold a million nearly empty profiles, and not a byte more. */
 #include "aggregator/profile.h"
 
 #include <stdlib.h>
@@ -233,11 +234,13 @@ static void link_newest(struct nj_profiles *profiles, struct nj_profile *profile
 	profiles->newest = slot;
 }
 
-/* Takes a slot number out of the index; what follows it in its probe run moves back, so that no search ends too early. */
+/* Takes a slot number out of the index; what follows it in its probe run moves back, so that no search ends too early.
+ */
 static void forget(struct nj_profiles *profiles, uint32_t at)
 {
 	uint32_t hole = at;
-	for (uint32_t next = (hole + 1) & profiles->index_mask; profiles->index[next] != 0; next = (next + 1) & profiles->index_mask) {
+	for (uint32_t next = (hole + 1) & profiles->index_mask; profiles->index[next] != 0;
+	     next = (next + 1) & profiles->index_mask) {
 		uint32_t home = (uint32_t)profiles->profile[profiles->index[next] - 1].hash & profiles->index_mask;
 		if (((next - home) & profiles->index_mask) >= ((next - hole) & profiles->index_mask)) {
 			profiles->index[hole] = profiles->index[next];
@@ -287,7 +290,8 @@ static bool unfold(struct nj_profiles *profiles, struct nj_profile *profile)
 	struct nj_summary *set = summary_set(profiles, profile->hash);
 	for (int i = 0; i < SUMMARY_WAYS; i++) {
 		struct nj_summary *from = &set[i];
-		if (!from->used || from->hash != profile->hash || nj_agent_id_compare(&from->agent, &profile->agent) != 0)
+		if (!from->used || from->hash != profile->hash ||
+		    nj_agent_id_compare(&from->agent, &profile->agent) != 0)
 			continue;
 		profile->first_ns = from->first_ns;
 		profile->last_ns = from->last_ns;
@@ -325,7 +329,8 @@ static struct nj_profile *make_room(struct nj_profiles *profiles)
 	return oldest;
 }
 
-struct nj_profile *nj_profiles_take(struct nj_profiles *profiles, const struct nj_agent_id *agent, uint64_t hash, bool *ret_new)
+struct nj_profile *nj_profiles_take(struct nj_profiles *profiles, const struct nj_agent_id *agent, uint64_t hash,
+				    bool *ret_new)
 {
 	uint32_t at = find(profiles, agent, hash);
 	struct nj_profile *profile;

@@ -1,10 +1,13 @@
-/* One agent's memory: everything the detectors remember between its windows, bounded. The base is small, because most addresses of a network only ever answer;
- * blocks are added when the agent first does what needs them: opens flows, fans out, sends bytes out, asks names, calls again and again, lives for an hour.
+/* One agent's memory: everything the detectors remember between its windows, bounded. The base is small, because most
+ * addresses of a network only ever answer; blocks are added when the agent first does what needs them: opens flows,
+ * fans out, sends bytes out, asks names, calls again and again, lives for an hour.
  *
- * Nothing in it ticks: a silent agent costs nothing, and whatever depends on time is brought up to date by the next window's event time, be it months later.
+ * Nothing in it ticks: a silent agent costs nothing, and whatever depends on time is brought up to date by the next
+ * window's event time, be it months later.
  *
- * Memory: sizeof each struct below; NJ_PROFILE_BYTES_MAX bounds base + all blocks (static_assert). Beyond the table's capacity the least recently active agent is
- * folded into a 512-byte summary and unfolded when it returns. One profile is used by one thread at a time. */
+ * Memory: sizeof each struct below; NJ_PROFILE_BYTES_MAX bounds base + all blocks (static_assert). Beyond the table's
+ * capacity the least recently active agent is folded into a 512-byte summary and unfolded when it returns. One profile
+ * is used by one thread at a time. */
 #ifndef NJ_AGGREGATOR_PROFILE_H
 #define NJ_AGGREGATOR_PROFILE_H
 
@@ -23,10 +26,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define NJ_SECOND_NS  1000000000ull
-#define NJ_MINUTE_NS  (60 * NJ_SECOND_NS)
-#define NJ_HOUR_NS    (60 * NJ_MINUTE_NS)
-#define NJ_DAY_NS     (24 * NJ_HOUR_NS)
+#define NJ_SECOND_NS 1000000000ull
+#define NJ_MINUTE_NS (60 * NJ_SECOND_NS)
+#define NJ_HOUR_NS   (60 * NJ_MINUTE_NS)
+#define NJ_DAY_NS    (24 * NJ_HOUR_NS)
 
 /* Where the peer lies: the two are judged apart, so that browsing the web cannot dilute a scan of the inside. */
 enum nj_side { NJ_SIDE_HOME, NJ_SIDE_OUTSIDE, NJ_SIDES };
@@ -41,8 +44,8 @@ struct nj_sighting {
 };
 
 /* ---- opens flows: which (peer, port) it has met, and the run of failing first contacts */
-#define NJ_EDGE_BITS_LOG2    12
-#define NJ_SIGHTINGS_MAX     6
+#define NJ_EDGE_BITS_LOG2 12
+#define NJ_SIGHTINGS_MAX  6
 
 struct nj_scan_run {
 	struct nj_scan scan;
@@ -54,7 +57,7 @@ struct nj_scan_run {
 	uint32_t sightings;                            /* in all */
 	uint32_t port_last;                            /* of the latest failure */
 	uint64_t last_ns;
-	uint32_t tests, judged;                        /* handed from one scan detector to the other within a round */
+	uint32_t tests, judged; /* handed from one scan detector to the other within a round */
 };
 
 /* Two halves that turn: what is remembered is between one and two spans old. */
@@ -67,8 +70,8 @@ struct nj_block_edges {
 	struct nj_bloom bloom;
 	uint64_t bits[NJ_BLOOM_WORDS(NJ_EDGE_BITS_LOG2)];
 	struct nj_scan_run run[NJ_SIDES];
-	uint64_t answered, failed;          /* first contacts, ever: the agent's own theta0 */
-	uint32_t failing_told[2];           /* estimate at the last judgement of the 24 h and 7 d counts */
+	uint64_t answered, failed;                   /* first contacts, ever: the agent's own theta0 */
+	uint32_t failing_told[2];                    /* estimate at the last judgement of the 24 h and 7 d counts */
 	struct nj_turning failing_day, failing_week; /* (peer, port) that failed, home side */
 };
 
@@ -94,9 +97,9 @@ struct nj_block_fan {
 struct nj_target { /* beside the slots of the heaviest destinations */
 	struct nj_addr peer;
 	uint64_t first_ns, last_ns;
-	uint64_t out, in;        /* since first_ns, at most a day; then begun again */
-	uint32_t out_day_told;   /* log2 steps told at the last judgement */
-	uint32_t uploads;        /* windows with bytes out */
+	uint64_t out, in;      /* since first_ns, at most a day; then begun again */
+	uint32_t out_day_told; /* log2 steps told at the last judgement */
+	uint32_t uploads;      /* windows with bytes out */
 	uint16_t port, flow_port;
 	uint8_t protocol, fresh, outside; /* fresh: this agent had not met it in its memory, and was known for longer */
 	char name[37];
@@ -154,10 +157,10 @@ struct nj_block_history {
 /* Sums of a span of time, begun again when another span begins. */
 struct nj_span {
 	uint64_t slot;
-	uint64_t out, in;      /* client's bytes with the outside */
-	uint64_t served;       /* server's bytes out to the outside */
-	uint32_t told;         /* log2 steps at the last judgement */
-	uint32_t suspect;      /* some window of it looked like an attack */
+	uint64_t out, in; /* client's bytes with the outside */
+	uint64_t served;  /* server's bytes out to the outside */
+	uint32_t told;    /* log2 steps at the last judgement */
+	uint32_t suspect; /* some window of it looked like an attack */
 };
 
 struct nj_profile {
@@ -168,26 +171,26 @@ struct nj_profile {
 	uint64_t first_ns, last_ns;
 	uint64_t windows;
 	uint64_t flows, flows_one_sided;
-	uint64_t fleet_day;                    /* last day it was counted as active */
-	uint64_t bytes_out, bytes_in;          /* all, for `nightjar agents` */
+	uint64_t fleet_day;           /* last day it was counted as active */
+	uint64_t bytes_out, bytes_in; /* all, for `nightjar agents` */
 	struct nj_span hour, day;
-	uint32_t learned_hours;                /* closed hours the baselines took */
+	uint32_t learned_hours; /* closed hours the baselines took */
 	struct {
-		uint64_t slot;                 /* five minutes */
+		uint64_t slot; /* five minutes */
 		struct nj_icmp_echo echo;
 		uint64_t since_ns;
 		struct nj_sighting peer;
 		float told;
 	} icmp;
-	char client[NJ_CLIENT_TEXT_MAX];       /* the fingerprint with most flows of the last window that had any */
-	struct nj_block_edges *edges;          /* owned; NULL until needed, as the others */
+	char client[NJ_CLIENT_TEXT_MAX]; /* the fingerprint with most flows of the last window that had any */
+	struct nj_block_edges *edges;    /* owned; NULL until needed, as the others */
 	struct nj_block_fan *fan;
 	struct nj_block_targets *targets;
 	struct nj_block_names *names;
 	struct nj_block_calls *calls;
 	struct nj_block_history *history;
-	uint64_t taken;                        /* turn in which the table handed it out last */
-	uint32_t recent, older;                /* neighbours in the order of activity, index + 1, 0: none */
+	uint64_t taken;         /* turn in which the table handed it out last */
+	uint32_t recent, older; /* neighbours in the order of activity, index + 1, 0: none */
 };
 
 /* What is kept of an agent that was folded: enough to judge its return by what was usual for it. */
@@ -209,7 +212,8 @@ static_assert(sizeof(struct nj_summary) == 512, "as the design says");
 	 sizeof(struct nj_block_history))
 static_assert(NJ_PROFILE_BYTES_MAX <= 16384, "16 kB an agent at most");
 
-/* A block, added when it is not there yet; NULL when memory is out (the detector then has nothing to say). *Returned borrowed until* the profile is folded. */
+/* A block, added when it is not there yet; NULL when memory is out (the detector then has nothing to say). *Returned
+ * borrowed until* the profile is folded. */
 struct nj_block_edges *nj_profile_edges(struct nj_profile *profile);
 struct nj_block_fan *nj_profile_fan(struct nj_profile *profile);
 struct nj_block_targets *nj_profile_targets(struct nj_profile *profile);
@@ -238,9 +242,11 @@ NJ_MUST_CHECK int nj_profiles_new(uint32_t agents_max, struct nj_profiles **ret_
 void nj_profiles_free(struct nj_profiles **profiles);
 uint64_t nj_profiles_memory_bytes(uint32_t agents_max); /* the bound: every agent with every block */
 
-/* The agent's profile, made or unfolded where needed, now the most recently active. What was taken since the last release is in use and not folded; NULL when
- * all are (the caller then finishes what it holds, releases and asks again). *ret_new*: neither in the table nor folded. */
-struct nj_profile *nj_profiles_take(struct nj_profiles *profiles, const struct nj_agent_id *agent, uint64_t hash, bool *ret_new);
+/* The agent's profile, made or unfolded where needed, now the most recently active. What was taken since the last
+ * release is in use and not folded; NULL when all are (the caller then finishes what it holds, releases and asks
+ * again). *ret_new*: neither in the table nor folded. */
+struct nj_profile *nj_profiles_take(struct nj_profiles *profiles, const struct nj_agent_id *agent, uint64_t hash,
+				    bool *ret_new);
 /* From here on profiles taken before may be folded again. */
 void nj_profiles_release(struct nj_profiles *profiles);
 

@@ -1,5 +1,6 @@
-/* The store in SQL. Roll-ups are summed in memory for the minute that is open and then added to the four widths by one upsert each, so a window costs a hash look-up and a
- * minute of an agent four statements (about 20 us). Everything between two commits is one transaction. */
+/* The store in SQL. Roll-ups are summed in memory for the minute that is open and then added to the four widths by one
+ * upsert each, so a window costs a hash look-up and a minute of an agent four statements (about 20 us). Everything
+ * between two commits is one transaction. */
 #include "aggregator/store.h"
 
 #include "aggregator/profile.h"
@@ -16,36 +17,52 @@
 const uint32_t nj_store_widths_s[4] = {60, 300, 3600, 86400};
 
 static const char schema[] =
-	"CREATE TABLE alert (row INTEGER PRIMARY KEY, alert_id INTEGER NOT NULL UNIQUE, time_ns INTEGER NOT NULL, address TEXT NOT NULL,"
-	" segment INTEGER NOT NULL, detector TEXT NOT NULL, severity INTEGER NOT NULL, json TEXT NOT NULL, hash BLOB NOT NULL);"
+	"CREATE TABLE alert (row INTEGER PRIMARY KEY, alert_id INTEGER NOT NULL UNIQUE, time_ns INTEGER NOT NULL, "
+	"address TEXT NOT NULL,"
+	" segment INTEGER NOT NULL, detector TEXT NOT NULL, severity INTEGER NOT NULL, json TEXT NOT NULL, hash BLOB "
+	"NOT NULL);"
 	"CREATE INDEX alert_time ON alert (time_ns);"
 	"CREATE TABLE chain (one INTEGER PRIMARY KEY CHECK (one = 1), rows INTEGER NOT NULL, hash BLOB NOT NULL);"
 	"INSERT INTO chain VALUES (1, 0, zeroblob(32));"
 	"CREATE TABLE repeat (alert_id INTEGER PRIMARY KEY, merged INTEGER NOT NULL);"
-	"CREATE TABLE agent (address TEXT NOT NULL, segment INTEGER NOT NULL, first_ns INTEGER NOT NULL, last_ns INTEGER NOT NULL,"
-	" windows INTEGER NOT NULL, bytes_out INTEGER NOT NULL, bytes_in INTEGER NOT NULL, flows INTEGER NOT NULL, client TEXT NOT NULL,"
+	"CREATE TABLE agent (address TEXT NOT NULL, segment INTEGER NOT NULL, first_ns INTEGER NOT NULL, last_ns "
+	"INTEGER NOT NULL,"
+	" windows INTEGER NOT NULL, bytes_out INTEGER NOT NULL, bytes_in INTEGER NOT NULL, flows INTEGER NOT NULL, "
+	"client TEXT NOT NULL,"
 	" PRIMARY KEY (address, segment)) WITHOUT ROWID;"
-	"CREATE TABLE rollup (address TEXT NOT NULL, segment INTEGER NOT NULL, width_s INTEGER NOT NULL, start_ns INTEGER NOT NULL,"
-	" windows INTEGER NOT NULL, bytes_out_external INTEGER NOT NULL, bytes_in_external INTEGER NOT NULL, bytes_out_internal INTEGER NOT NULL,"
-	" bytes_in_internal INTEGER NOT NULL, flows_opened INTEGER NOT NULL, flows_accepted INTEGER NOT NULL, flows_failed INTEGER NOT NULL,"
-	" contacts INTEGER NOT NULL, dns_queries INTEGER NOT NULL, PRIMARY KEY (address, segment, width_s, start_ns)) WITHOUT ROWID;"
-	"CREATE TABLE covered (one INTEGER PRIMARY KEY CHECK (one = 1), start_ns INTEGER NOT NULL, position INTEGER NOT NULL);"
+	"CREATE TABLE rollup (address TEXT NOT NULL, segment INTEGER NOT NULL, width_s INTEGER NOT NULL, start_ns "
+	"INTEGER NOT NULL,"
+	" windows INTEGER NOT NULL, bytes_out_external INTEGER NOT NULL, bytes_in_external INTEGER NOT NULL, "
+	"bytes_out_internal INTEGER NOT NULL,"
+	" bytes_in_internal INTEGER NOT NULL, flows_opened INTEGER NOT NULL, flows_accepted INTEGER NOT NULL, "
+	"flows_failed INTEGER NOT NULL,"
+	" contacts INTEGER NOT NULL, dns_queries INTEGER NOT NULL, PRIMARY KEY (address, segment, width_s, start_ns)) "
+	"WITHOUT ROWID;"
+	"CREATE TABLE covered (one INTEGER PRIMARY KEY CHECK (one = 1), start_ns INTEGER NOT NULL, position INTEGER "
+	"NOT NULL);"
 	"INSERT INTO covered VALUES (1, 0, 0);";
 
 static const char *const statements_sql[] = {
-	"INSERT INTO alert (alert_id, time_ns, address, segment, detector, severity, json, hash) VALUES (?,?,?,?,?,?,?,?)",
+	"INSERT INTO alert (alert_id, time_ns, address, segment, detector, severity, json, hash) VALUES "
+	"(?,?,?,?,?,?,?,?)",
 	"SELECT 1 FROM alert WHERE alert_id = ?",
 	"UPDATE chain SET rows = ?, hash = ?",
 	"INSERT INTO repeat VALUES (?,?) ON CONFLICT (alert_id) DO UPDATE SET merged = max(merged, excluded.merged)",
-	"INSERT INTO agent VALUES (?,?,?,?,?,?,?,?,?) ON CONFLICT (address, segment) DO UPDATE SET first_ns = min(first_ns, excluded.first_ns),"
-	" last_ns = max(last_ns, excluded.last_ns), windows = max(windows, excluded.windows), bytes_out = max(bytes_out, excluded.bytes_out),"
+	"INSERT INTO agent VALUES (?,?,?,?,?,?,?,?,?) ON CONFLICT (address, segment) DO UPDATE SET first_ns = "
+	"min(first_ns, excluded.first_ns),"
+	" last_ns = max(last_ns, excluded.last_ns), windows = max(windows, excluded.windows), bytes_out = "
+	"max(bytes_out, excluded.bytes_out),"
 	" bytes_in = max(bytes_in, excluded.bytes_in), flows = max(flows, excluded.flows),"
 	" client = CASE WHEN excluded.client = '' THEN client ELSE excluded.client END",
-	"INSERT INTO rollup VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (address, segment, width_s, start_ns) DO UPDATE SET"
+	"INSERT INTO rollup VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (address, segment, width_s, start_ns) DO "
+	"UPDATE SET"
 	" windows = windows + excluded.windows, bytes_out_external = bytes_out_external + excluded.bytes_out_external,"
-	" bytes_in_external = bytes_in_external + excluded.bytes_in_external, bytes_out_internal = bytes_out_internal + excluded.bytes_out_internal,"
-	" bytes_in_internal = bytes_in_internal + excluded.bytes_in_internal, flows_opened = flows_opened + excluded.flows_opened,"
-	" flows_accepted = flows_accepted + excluded.flows_accepted, flows_failed = flows_failed + excluded.flows_failed,"
+	" bytes_in_external = bytes_in_external + excluded.bytes_in_external, bytes_out_internal = bytes_out_internal "
+	"+ excluded.bytes_out_internal,"
+	" bytes_in_internal = bytes_in_internal + excluded.bytes_in_internal, flows_opened = flows_opened + "
+	"excluded.flows_opened,"
+	" flows_accepted = flows_accepted + excluded.flows_accepted, flows_failed = flows_failed + "
+	"excluded.flows_failed,"
 	" contacts = contacts + excluded.contacts, dns_queries = dns_queries + excluded.dns_queries",
 	"UPDATE covered SET start_ns = ?, position = ?",
 };
@@ -69,7 +86,8 @@ struct nj_store {
 static int read_state(struct nj_store *store, struct nj_message *message)
 {
 	struct nj_statement *statement;
-	int error = nj_db_prepare(store->db, "SELECT start_ns, position, rows, hash FROM covered JOIN chain", message, &statement);
+	int error = nj_db_prepare(store->db, "SELECT start_ns, position, rows, hash FROM covered JOIN chain", message,
+				  &statement);
 	if (error != 0)
 		return error;
 	int row = nj_statement_step(statement, message);
@@ -88,8 +106,11 @@ static int read_state(struct nj_store *store, struct nj_message *message)
 
 static int open_store(const char *path, bool read_only, struct nj_message *message, struct nj_store **ret_store)
 {
-	struct nj_db_options options = {
-		.kind = "store", .application_id = NJ_STORE_APPLICATION_ID, .version = NJ_STORE_VERSION, .schema = schema, .read_only = read_only};
+	struct nj_db_options options = {.kind = "store",
+					.application_id = NJ_STORE_APPLICATION_ID,
+					.version = NJ_STORE_VERSION,
+					.schema = schema,
+					.read_only = read_only};
 	struct nj_store *store = calloc(1, sizeof *store);
 	if (store == NULL)
 		return nj_fail(message, NJ_ERR_MEMORY, "%s: %s", path, nj_error_text(NJ_ERR_MEMORY));
@@ -156,14 +177,16 @@ static int begin(struct nj_store *store, struct nj_message *message)
 
 /* ---- alerts */
 
-static void chain_hash(const uint8_t before[NJ_SHA256_BYTES], const char *json, char *buffer, size_t json_n, uint8_t ret_hash[NJ_SHA256_BYTES])
+static void chain_hash(const uint8_t before[NJ_SHA256_BYTES], const char *json, char *buffer, size_t json_n,
+		       uint8_t ret_hash[NJ_SHA256_BYTES])
 {
 	memcpy(buffer, before, NJ_SHA256_BYTES);
 	memcpy(buffer + NJ_SHA256_BYTES, json, json_n);
 	nj_sha256(buffer, NJ_SHA256_BYTES + json_n, ret_hash);
 }
 
-static int link_alert(struct nj_store *store, const struct nj_alert *alert, const char *json, struct nj_message *message)
+static int link_alert(struct nj_store *store, const struct nj_alert *alert, const char *json,
+		      struct nj_message *message)
 {
 	size_t json_n = strlen(json);
 	char *buffer = malloc(NJ_SHA256_BYTES + json_n);
@@ -243,9 +266,11 @@ static int write_rollup(struct nj_store *store, const struct nj_store_rollup *mi
 	nj_addr_text(&minute->agent.addr, address);
 	for (int i = 0; i < 4; i++) {
 		uint64_t width_ns = nj_store_widths_s[i] * NJ_SECOND_NS;
-		const uint64_t values[] = {minute->windows, minute->bytes_out_external, minute->bytes_in_external, minute->bytes_out_internal,
-					   minute->bytes_in_internal, minute->flows_opened, minute->flows_accepted, minute->flows_failed,
-					   minute->contacts, minute->dns_queries};
+		const uint64_t values[] = {minute->windows,           minute->bytes_out_external,
+					   minute->bytes_in_external, minute->bytes_out_internal,
+					   minute->bytes_in_internal, minute->flows_opened,
+					   minute->flows_accepted,    minute->flows_failed,
+					   minute->contacts,          minute->dns_queries};
 		struct nj_statement *add = store->statement[ADD_ROLLUP];
 		nj_statement_text(add, 1, address);
 		nj_statement_u64(add, 2, minute->agent.segment);
@@ -280,7 +305,8 @@ static struct nj_store_rollup *open_rollup(struct nj_store *store, const struct 
 	for (uint32_t at = (uint32_t)(hash >> 40) & (2 * MINUTES_MAX - 1);; at = (at + 1) & (2 * MINUTES_MAX - 1)) {
 		if (store->index[at] == 0) {
 			struct nj_store_rollup *rollup = &store->open[store->open_n++];
-			*rollup = (struct nj_store_rollup){.agent = *agent, .start_ns = store->minute * NJ_MINUTE_NS, .width_s = 60};
+			*rollup = (struct nj_store_rollup){
+				.agent = *agent, .start_ns = store->minute * NJ_MINUTE_NS, .width_s = 60};
 			store->index[at] = store->open_n;
 			return rollup;
 		}
@@ -403,7 +429,8 @@ static char *with_merged(const char *json, uint64_t merged)
 	size_t size = strlen(json) + 24;
 	char *line = malloc(size);
 	if (line != NULL)
-		snprintf(line, size, "%.*s\"merged\":%llu%s", (int)(at - json), json, (unsigned long long)merged, at + sizeof key - 1);
+		snprintf(line, size, "%.*s\"merged\":%llu%s", (int)(at - json), json, (unsigned long long)merged,
+			 at + sizeof key - 1);
 	return line;
 }
 
@@ -421,22 +448,24 @@ int nj_store_read_alerts(struct nj_store *store, uint64_t since_ns, enum nj_seve
 	nj_statement_u64(statement, 2, (uint64_t)least);
 	while (error == 0 && (error = nj_statement_step(statement, message)) == 1) {
 		char *line = with_merged(nj_statement_get_text(statement, 0), nj_statement_get_u64(statement, 1));
-		error = line != NULL ? row(context, line) : nj_fail(message, NJ_ERR_MEMORY, "%s", nj_error_text(NJ_ERR_MEMORY));
+		error = line != NULL ? row(context, line)
+				     : nj_fail(message, NJ_ERR_MEMORY, "%s", nj_error_text(NJ_ERR_MEMORY));
 		free(line);
 	}
 	nj_statement_free(&statement);
 	return error;
 }
 
-int nj_store_read_agents(struct nj_store *store, struct nj_message *message, int (*row)(void *context, const struct nj_store_agent *agent),
-			 void *context)
+int nj_store_read_agents(struct nj_store *store, struct nj_message *message,
+			 int (*row)(void *context, const struct nj_store_agent *agent), void *context)
 {
 	struct nj_statement *statement;
-	int error = nj_db_prepare(store->db,
-				  "SELECT address, segment, first_ns, last_ns, windows, bytes_out, bytes_in, flows, client,"
-				  " (SELECT count(*) FROM alert WHERE alert.address = agent.address AND alert.segment = agent.segment)"
-				  " FROM agent ORDER BY segment, address",
-				  message, &statement);
+	int error = nj_db_prepare(
+		store->db,
+		"SELECT address, segment, first_ns, last_ns, windows, bytes_out, bytes_in, flows, client,"
+		" (SELECT count(*) FROM alert WHERE alert.address = agent.address AND alert.segment = agent.segment)"
+		" FROM agent ORDER BY segment, address",
+		message, &statement);
 	if (error != 0)
 		return error;
 	while (error == 0 && (error = nj_statement_step(statement, message)) == 1) {
@@ -459,12 +488,14 @@ int nj_store_read_agents(struct nj_store *store, struct nj_message *message, int
 	return error;
 }
 
-int nj_store_read_rollups(struct nj_store *store, const struct nj_agent_id *agent, uint32_t width_s, struct nj_message *message,
-			  int (*row)(void *context, const struct nj_store_rollup *rollup), void *context)
+int nj_store_read_rollups(struct nj_store *store, const struct nj_agent_id *agent, uint32_t width_s,
+			  struct nj_message *message, int (*row)(void *context, const struct nj_store_rollup *rollup),
+			  void *context)
 {
 	struct nj_statement *statement;
 	int error = nj_db_prepare(store->db,
-				  "SELECT start_ns, windows, bytes_out_external, bytes_in_external, bytes_out_internal, bytes_in_internal,"
+				  "SELECT start_ns, windows, bytes_out_external, bytes_in_external, "
+				  "bytes_out_internal, bytes_in_internal,"
 				  " flows_opened, flows_accepted, flows_failed, contacts, dns_queries FROM rollup"
 				  " WHERE address = ? AND segment = ? AND width_s = ? ORDER BY start_ns",
 				  message, &statement);
@@ -476,9 +507,12 @@ int nj_store_read_rollups(struct nj_store *store, const struct nj_agent_id *agen
 	nj_statement_u64(statement, 3, width_s);
 	while (error == 0 && (error = nj_statement_step(statement, message)) == 1) {
 		struct nj_store_rollup rollup = {.agent = *agent, .width_s = width_s};
-		uint64_t *const field[] = {&rollup.start_ns, &rollup.windows, &rollup.bytes_out_external, &rollup.bytes_in_external,
-					   &rollup.bytes_out_internal, &rollup.bytes_in_internal, &rollup.flows_opened, &rollup.flows_accepted,
-					   &rollup.flows_failed, &rollup.contacts, &rollup.dns_queries};
+		uint64_t *const field[] = {&rollup.start_ns,           &rollup.windows,
+					   &rollup.bytes_out_external, &rollup.bytes_in_external,
+					   &rollup.bytes_out_internal, &rollup.bytes_in_internal,
+					   &rollup.flows_opened,       &rollup.flows_accepted,
+					   &rollup.flows_failed,       &rollup.contacts,
+					   &rollup.dns_queries};
 		for (int i = 0; i < 11; i++)
 			*field[i] = nj_statement_get_u64(statement, i);
 		error = row(context, &rollup);

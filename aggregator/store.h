@@ -1,10 +1,13 @@
-/* What is kept for people: alerts, roll-ups of agent windows, agents. One SQLite file (common/db.h), written by the aggregator's one thread and read by any other process.
+/* What is kept for people: alerts, roll-ups of agent windows, agents. One SQLite file (common/db.h), written by the
+ * aggregator's one thread and read by any other process.
  *
- * Alerts form a chain: each row holds SHA-256 over the row before's hash and its own JSON, so that a removed or edited alert breaks every later link; nj_store_verify()
- * finds where. The number of folded repeats changes later and stands in its own table, outside the chain.
+ * Alerts form a chain: each row holds SHA-256 over the row before's hash and its own JSON, so that a removed or edited
+ * alert breaks every later link; nj_store_verify() finds where. The number of folded repeats changes later and stands
+ * in its own table, outside the chain.
  *
- * Exactly once: a commit writes alerts, roll-ups and agents together with the journal position and the round they cover. After a crash the journal is judged again;
- * rounds up to the covered one are not rolled up twice, and an alert whose id is there already is not written twice: ids are the same whenever the same windows are judged.
+ * Exactly once: a commit writes alerts, roll-ups and agents together with the journal position and the round they
+ * cover. After a crash the journal is judged again; rounds up to the covered one are not rolled up twice, and an alert
+ * whose id is there already is not written twice: ids are the same whenever the same windows are judged.
  *
  * Memory: one minute of open roll-ups, 120 B an agent, and the alerts since the last commit. */
 #ifndef NJ_AGGREGATOR_STORE_H
@@ -26,25 +29,31 @@ NJ_MUST_CHECK int nj_store_open(const char *path, struct nj_message *message, st
 NJ_MUST_CHECK int nj_store_open_read(const char *path, struct nj_message *message, struct nj_store **ret_store);
 void nj_store_close(struct nj_store **store);
 
-/* Start of the last round a commit covers, and the journal position up to which everything is; 0, 0 in an empty store. */
+/* Start of the last round a commit covers, and the journal position up to which everything is; 0, 0 in an empty store.
+ */
 uint64_t nj_store_covered(const struct nj_store *store, uint64_t *ret_position);
 
 NJ_MUST_CHECK int nj_store_alert(struct nj_store *store, const struct nj_alert *alert, struct nj_message *message);
-NJ_MUST_CHECK int nj_store_merged(struct nj_store *store, uint64_t alert_id, uint32_t merged, struct nj_message *message);
+NJ_MUST_CHECK int nj_store_merged(struct nj_store *store, uint64_t alert_id, uint32_t merged,
+				  struct nj_message *message);
 /* Adds a window to its minute. Windows of rounds that are covered already are ignored. */
 NJ_MUST_CHECK int nj_store_window(struct nj_store *store, const struct nj_window *window, struct nj_message *message);
 NJ_MUST_CHECK int nj_store_agent(struct nj_store *store, const struct nj_profile *profile, struct nj_message *message);
 /* Ends the transaction: everything since the last commit and what it covers, together. */
-NJ_MUST_CHECK int nj_store_commit(struct nj_store *store, uint64_t covered_ns, uint64_t position, struct nj_message *message);
+NJ_MUST_CHECK int nj_store_commit(struct nj_store *store, uint64_t covered_ns, uint64_t position,
+				  struct nj_message *message);
 
-/* Walks the chain. 0: whole; 1: broken, *ret_row* is the first row that does not fit what stands before it (or, where the tail is cut, the number of rows found). */
-NJ_MUST_CHECK int nj_store_verify(struct nj_store *store, struct nj_message *message, uint64_t *ret_row, uint64_t *ret_rows);
+/* Walks the chain. 0: whole; 1: broken, *ret_row* is the first row that does not fit what stands before it (or, where
+ * the tail is cut, the number of rows found). */
+NJ_MUST_CHECK int nj_store_verify(struct nj_store *store, struct nj_message *message, uint64_t *ret_row,
+				  uint64_t *ret_rows);
 
 /* ---- reading: rows one after the other to *row*, which returns 0 to go on */
 
 /* NDJSON lines as alerts.schema has them, oldest first, from since_ns on; `merged` is brought up to date. */
-NJ_MUST_CHECK int nj_store_read_alerts(struct nj_store *store, uint64_t since_ns, enum nj_severity least, struct nj_message *message,
-				       int (*row)(void *context, const char *json), void *context);
+NJ_MUST_CHECK int nj_store_read_alerts(struct nj_store *store, uint64_t since_ns, enum nj_severity least,
+				       struct nj_message *message, int (*row)(void *context, const char *json),
+				       void *context);
 
 struct nj_store_agent {
 	struct nj_agent_id agent;
@@ -61,10 +70,11 @@ struct nj_store_rollup {
 	struct nj_agent_id agent;
 	uint64_t start_ns;
 	uint32_t width_s;
-	uint64_t windows, bytes_out_external, bytes_in_external, bytes_out_internal, bytes_in_internal, flows_opened, flows_accepted, flows_failed, contacts,
-		dns_queries;
+	uint64_t windows, bytes_out_external, bytes_in_external, bytes_out_internal, bytes_in_internal, flows_opened,
+		flows_accepted, flows_failed, contacts, dns_queries;
 };
-NJ_MUST_CHECK int nj_store_read_rollups(struct nj_store *store, const struct nj_agent_id *agent, uint32_t width_s, struct nj_message *message,
+NJ_MUST_CHECK int nj_store_read_rollups(struct nj_store *store, const struct nj_agent_id *agent, uint32_t width_s,
+					struct nj_message *message,
 					int (*row)(void *context, const struct nj_store_rollup *rollup), void *context);
 
 #endif

@@ -1,5 +1,5 @@
-/* Synthetic rounds for the tests of the aggregator: windows built contact by contact, an engine and a desk that judge them, and the alerts that come out.
- * All static: each test program has its own. */
+/* Synthetic rounds for the tests of the aggregator: windows built contact by contact, an engine and a desk that judge
+ * them, and the alerts that come out. All static: each test program has its own. */
 #ifndef NJ_TESTS_UNIT_SAMPLE_ROUNDS_H
 #define NJ_TESTS_UNIT_SAMPLE_ROUNDS_H
 
@@ -46,7 +46,8 @@ __attribute__((unused)) static struct nj_addr sample_addr(const char *text)
 __attribute__((unused)) static struct nj_addr sample_addr_plus(const char *base, uint32_t n)
 {
 	struct nj_addr addr = sample_addr(base);
-	uint32_t low = (uint32_t)addr.byte[12] << 24 | (uint32_t)addr.byte[13] << 16 | (uint32_t)addr.byte[14] << 8 | addr.byte[15];
+	uint32_t low = (uint32_t)addr.byte[12] << 24 | (uint32_t)addr.byte[13] << 16 | (uint32_t)addr.byte[14] << 8 |
+		       addr.byte[15];
 	low += n;
 	for (int i = 0; i < 4; i++)
 		addr.byte[12 + i] = (uint8_t)(low >> (24 - 8 * i));
@@ -81,7 +82,7 @@ __attribute__((unused)) static struct sample_bench *sample_bench_new(const struc
 	struct sample_bench *bench = calloc(1, sizeof *bench);
 	assert(bench != NULL);
 	int error = options->inventory != NULL ? nj_inventory_load(options->inventory, &message, &bench->inventory)
-						: nj_inventory_new(&bench->inventory);
+					       : nj_inventory_new(&bench->inventory);
 	if (error == 0)
 		error = nj_prior_shipped(&message, &bench->prior);
 	if (error != 0)
@@ -143,8 +144,8 @@ __attribute__((unused)) static struct nj_window *sample_window(struct sample_ben
 enum sample_end { SAMPLE_ANSWERED, SAMPLE_REFUSED, SAMPLE_UNANSWERED, SAMPLE_RESET, SAMPLE_GOES_ON };
 
 /* A client's contact; *returns borrowed until* the round is judged. */
-__attribute__((unused)) static struct nj_contact *sample_contact(struct nj_window *window, struct nj_addr peer, uint16_t port, uint8_t protocol,
-								  enum sample_end end)
+__attribute__((unused)) static struct nj_contact *sample_contact(struct nj_window *window, struct nj_addr peer,
+								 uint16_t port, uint8_t protocol, enum sample_end end)
 {
 	assert(window->contacts_n < NJ_CONTACTS_MAX);
 	struct nj_contact *contact = &window->contacts[window->contacts_n];
@@ -174,7 +175,8 @@ __attribute__((unused)) static struct nj_contact *sample_contact(struct nj_windo
 	return contact;
 }
 
-__attribute__((unused)) static void sample_bytes(struct nj_window *window, struct nj_contact *contact, uint64_t out, uint64_t in)
+__attribute__((unused)) static void sample_bytes(struct nj_window *window, struct nj_contact *contact, uint64_t out,
+						 uint64_t in)
 {
 	contact->bytes_out += out;
 	contact->bytes_in += in;
@@ -217,7 +219,8 @@ __attribute__((unused)) static void sample_judge(struct sample_bench *bench, uin
 {
 	qsort(bench->windows, bench->windows_n, sizeof *bench->windows, sample_compare_windows);
 	for (uint32_t i = 0; i < bench->windows_n; i++)
-		qsort(bench->windows[i].contacts, bench->windows[i].contacts_n, sizeof *bench->windows[i].contacts, sample_compare_contacts);
+		qsort(bench->windows[i].contacts, bench->windows[i].contacts_n, sizeof *bench->windows[i].contacts,
+		      sample_compare_contacts);
 	struct nj_round round = {.start_ns = bench->start_ns,
 				 .width_ms = 10000,
 				 .windows = bench->windows,
@@ -233,7 +236,8 @@ __attribute__((unused)) static void sample_judge(struct sample_bench *bench, uin
 }
 
 /* Number of alerts of a detector so far, and the last of them. */
-__attribute__((unused)) static uint32_t sample_alerts(const struct sample_bench *bench, const char *detector, const struct nj_alert **ret_last)
+__attribute__((unused)) static uint32_t sample_alerts(const struct sample_bench *bench, const char *detector,
+						      const struct nj_alert **ret_last)
 {
 	uint32_t n = 0;
 	for (uint32_t i = 0; i < bench->alerts_n; i++) {

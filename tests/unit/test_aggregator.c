@@ -1,5 +1,6 @@
-/* The whole aggregator behind its link: real shippers over inproc and ipc, one thread that lets each side work in turn. One sensor against three, one shard
- * against four, undisturbed against killed and started again: the same alerts, once each. */
+/* The whole aggregator behind its link: real shippers over inproc and ipc, one thread that lets each side work in turn.
+ * One sensor against three, one shard against four, undisturbed against killed and started again: the same alerts, once
+ * each. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -94,13 +95,15 @@ static void start_aggregator(struct scene *s)
 	options.sensors_expected = s->sensors;
 	options.shards = s->shards;
 	options.agents_max = 256;
-	struct nj_aggregator_listener listener = {.context = s->into, .alert = on_alert, .window = on_window, .tick = on_tick};
+	struct nj_aggregator_listener listener = {
+		.context = s->into, .alert = on_alert, .window = on_window, .tick = on_tick};
 	int error = nj_aggregator_new(&options, &listener, &message, &s->aggregator);
 	if (error != 0)
 		fail_msg("%s", message.text);
 }
 
-static void start_scene(struct scene *s, uint32_t sensors, uint32_t shards, const char *name, bool on_disk, struct collected *into)
+static void start_scene(struct scene *s, uint32_t sensors, uint32_t shards, const char *name, bool on_disk,
+			struct collected *into)
 {
 	struct nj_message message;
 	memset(s, 0, sizeof *s);
@@ -165,7 +168,8 @@ static int settle(struct scene *s)
 	return -1;
 }
 
-/* What happened in a round, contact by contact; the share of one sensor of *sensors* (each contact is seen by one of them). */
+/* What happened in a round, contact by contact; the share of one sensor of *sensors* (each contact is seen by one of
+ * them). */
 static void tell_round(struct scene *s, uint32_t sensor, uint32_t round, bool last)
 {
 	struct nj_window_sink sink = nj_shipper_sink(s->shippers[sensor]);
@@ -182,8 +186,13 @@ static void tell_round(struct scene *s, uint32_t sensor, uint32_t round, bool la
 			if (i % s->sensors != sensor)
 				continue;
 			bool scan = n == 60;
-			struct nj_contact *c = sample_contact(whole, sample_addr_plus(scan ? "10.20.4.0" : "198.51.100.0", scan ? round * 60 + i : agent * 8 + i), 443,
-							      6, scan ? SAMPLE_REFUSED : round == 0 ? SAMPLE_ANSWERED : SAMPLE_GOES_ON);
+			struct nj_contact *c = sample_contact(whole,
+							      sample_addr_plus(scan ? "10.20.4.0" : "198.51.100.0",
+									       scan ? round * 60 + i : agent * 8 + i),
+							      443, 6,
+							      scan         ? SAMPLE_REFUSED
+							      : round == 0 ? SAMPLE_ANSWERED
+									   : SAMPLE_GOES_ON);
 			c->first_ns = bench.start_ns + 1000000 * (i + 1); /* the same whoever sees it */
 			c->last_ns = c->first_ns + 1;
 			c->flow_port = (uint16_t)(40000 + i);
@@ -194,7 +203,8 @@ static void tell_round(struct scene *s, uint32_t sensor, uint32_t round, bool la
 	for (uint32_t i = 0; i < bench.windows_n; i++)
 		if (bench.windows[i].contacts_n > 0)
 			assert_int_equal(sink.window(sink.context, &bench.windows[i]), 0);
-	struct nj_sensor_account account = {.frames_seen = 100, .frames_decoded = 100, .windows_closed = bench.windows_n};
+	struct nj_sensor_account account = {
+		.frames_seen = 100, .frames_decoded = 100, .windows_closed = bench.windows_n};
 	assert_int_equal(sink.tick(sink.context, bench.start_ns, 10000, &account, last), 0);
 }
 
@@ -261,7 +271,8 @@ static void read_store(const char *path, struct collected *into)
 	nj_store_close(&store);
 }
 
-/* Killed after every few rounds - freed without a farewell, so that nothing uncommitted survives - and started again on the same files. */
+/* Killed after every few rounds - freed without a farewell, so that nothing uncommitted survives - and started again on
+ * the same files. */
 static void killed_and_started_again(void **state)
 {
 	(void)state;

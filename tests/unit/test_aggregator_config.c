@@ -38,8 +38,15 @@ static void values_arrive(void **state)
 	struct nj_message message;
 	struct nj_aggregator_config config;
 	struct nj_aggregator_options options;
-	static const char *const sets[] = {"listen=tcp://127.0.0.1:9", "store=/tmp/s", "sensors=3", "hold=2min", "shards=4",
-					   "agents_max=100", "alerts_per_day=1.5", "journal_bytes_max=2M", "hash_key=secret"};
+	static const char *const sets[] = {"listen=tcp://127.0.0.1:9",
+					   "store=/tmp/s",
+					   "sensors=3",
+					   "hold=2min",
+					   "shards=4",
+					   "agents_max=100",
+					   "alerts_per_day=1.5",
+					   "journal_bytes_max=2M",
+					   "hash_key=secret"};
 	nj_config_defaults(&nj_aggregator_schema, &config);
 	for (size_t i = 0; i < sizeof sets / sizeof *sets; i++)
 		assert_int_equal(nj_config_set(&nj_aggregator_schema, sets[i], &config, &message), 0);

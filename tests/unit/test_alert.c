@@ -1,4 +1,5 @@
-/* The alert object against its published schema: every sort of alert the detectors make, and the extremes of each field. */
+/* The alert object against its published schema: every sort of alert the detectors make, and the extremes of each
+ * field. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -26,7 +27,11 @@ static void write_alert(const struct nj_alert *alert)
 
 static void write_extremes(void)
 {
-	struct nj_alert alert = {.id = UINT64_MAX, .time_ns = 1, .start_ns = 0, .end_ns = UINT64_MAX / 2, .severity = NJ_SEVERITY_CRITICAL};
+	struct nj_alert alert = {.id = UINT64_MAX,
+				 .time_ns = 1,
+				 .start_ns = 0,
+				 .end_ns = UINT64_MAX / 2,
+				 .severity = NJ_SEVERITY_CRITICAL};
 	alert.agent.segment = nj_segment_make(NJ_SEGMENT_QINQ, 100 << 12 | 7);
 	alert.p = exp(NJ_LN_P_MIN);
 	alert.score = -NJ_LN_P_MIN / M_LN10;
@@ -39,7 +44,9 @@ static void write_extremes(void)
 	alert.merged = UINT32_MAX;
 	alert.queued = true;
 	for (int i = 0; i < 20; i++) {
-		struct nj_alert_peer peer = {.addr = sample_addr_plus("198.51.100.0", i), .port = (uint16_t)(65535 - i), .protocol = (uint8_t)(6 + i % 2 * 249)};
+		struct nj_alert_peer peer = {.addr = sample_addr_plus("198.51.100.0", i),
+					     .port = (uint16_t)(65535 - i),
+					     .protocol = (uint8_t)(6 + i % 2 * 249)};
 		memset(peer.name, 255, sizeof peer.name);
 		peer.bytes_out = UINT64_MAX;
 		nj_alert_add_feature(&alert, "a_feature", "B", i == 3 ? INFINITY : i, NAN, -INFINITY, 0.5);

@@ -25,7 +25,8 @@ static void conserved(const struct sample_bench *b)
 	assert_int_equal(b->merged, counts.merged);
 }
 
-/* More scanners than the budget: the first are paged, the severe ones get the reserve, the rest is queued, none is lost. */
+/* More scanners than the budget: the first are paged, the severe ones get the reserve, the rest is queued, none is
+ * lost. */
 static void beyond_the_budget_is_queued(void **state)
 {
 	(void)state;
@@ -111,8 +112,11 @@ static void a_learned_tail_raises_p(void **state)
 	for (unsigned bucket = 0; bucket < NJ_DDSKETCH_BUCKETS; bucket++)
 		if (nj_ddsketch_lower(bucket) < (uint64_t)(30 * NJ_TAIL_RESOLUTION))
 			warm->prior.tail[NJ_DETECTOR_SCAN][bucket] = 100;
-	struct nj_desk_options desk = {
-		.alerts_per_day = 20, .agents_max = 4096, .inventory = warm->inventory, .prior = &warm->prior, .hash_key = &warm->key};
+	struct nj_desk_options desk = {.alerts_per_day = 20,
+				       .agents_max = 4096,
+				       .inventory = warm->inventory,
+				       .prior = &warm->prior,
+				       .hash_key = &warm->key};
 	assert_int_equal(nj_desk_new(&desk, &warm->desk), 0);
 	nj_desk_listen(warm->desk, sample_on_alert, sample_on_merged, warm);
 	struct sample_bench *benches[2] = {cold, warm};
@@ -166,12 +170,9 @@ static void quiet_weeks_stay_quiet(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(beyond_the_budget_is_queued),
-		cmocka_unit_test(repeats_are_merged),
-		cmocka_unit_test(blindness_lowers_confidence),
-		cmocka_unit_test(a_learned_tail_raises_p),
-		cmocka_unit_test(learning_raises_nothing),
-		cmocka_unit_test(quiet_weeks_stay_quiet),
+		cmocka_unit_test(beyond_the_budget_is_queued), cmocka_unit_test(repeats_are_merged),
+		cmocka_unit_test(blindness_lowers_confidence), cmocka_unit_test(a_learned_tail_raises_p),
+		cmocka_unit_test(learning_raises_nothing),     cmocka_unit_test(quiet_weeks_stay_quiet),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

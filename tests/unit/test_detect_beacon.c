@@ -11,7 +11,8 @@
 #include <math.h>
 
 /* Calls every period_s with a jitter share for hours_n hours; browsing alongside where asked for. */
-static struct sample_bench *call(const char *peer, uint16_t port, double period_s, double jitter, double hours_n, bool poisson, uint64_t seed, bool persistent)
+static struct sample_bench *call(const char *peer, uint16_t port, double period_s, double jitter, double hours_n,
+				 bool poisson, uint64_t seed, bool persistent)
 {
 	struct sample_options options = {0};
 	struct sample_bench *b = sample_bench_new(&options);
@@ -23,7 +24,8 @@ static struct sample_bench *call(const char *peer, uint16_t port, double period_
 		while (next_ns < b->start_ns + SAMPLE_WIDTH_NS) {
 			if (w == NULL) {
 				w = sample_window(b, sample_addr("10.20.1.5"));
-				c = sample_contact(w, sample_addr(peer), port, 6, first || !persistent ? SAMPLE_ANSWERED : SAMPLE_GOES_ON);
+				c = sample_contact(w, sample_addr(peer), port, 6,
+						   first || !persistent ? SAMPLE_ANSWERED : SAMPLE_GOES_ON);
 				first = false;
 			}
 			sample_burst(c, (uint16_t)((next_ns - b->start_ns) / 1000000));
@@ -75,7 +77,8 @@ static void chance_arrivals_are_quiet(void **state)
 static void time_and_machines_are_quiet(void **state)
 {
 	(void)state;
-	struct sample_bench *b = call("10.20.9.9", 502, 2, 0, 0.5, false, 3, true); /* an industrial controller being polled */
+	struct sample_bench *b =
+		call("10.20.9.9", 502, 2, 0, 0.5, false, 3, true); /* an industrial controller being polled */
 	assert_int_equal(b->alerts_n, 0);
 	sample_bench_free(b);
 	b = call("198.51.100.66", 443, 5, 0, 0.02, false, 3, false); /* a device retrying for a minute */
@@ -107,10 +110,8 @@ static void a_crowd_is_less_strange(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_minute_beacon_is_told),
-		cmocka_unit_test(jitter_is_seen_through),
-		cmocka_unit_test(chance_arrivals_are_quiet),
-		cmocka_unit_test(time_and_machines_are_quiet),
+		cmocka_unit_test(a_minute_beacon_is_told),   cmocka_unit_test(jitter_is_seen_through),
+		cmocka_unit_test(chance_arrivals_are_quiet), cmocka_unit_test(time_and_machines_are_quiet),
 		cmocka_unit_test(a_crowd_is_less_strange),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -40,7 +40,8 @@ static void a_touch_is_critical_and_bypasses_the_budget(void **state)
 	struct sample_options options = {.inventory = inventory, .alerts_per_day = 0.01};
 	struct sample_bench *b = sample_bench_new(&options);
 	for (uint32_t i = 0; i < 5; i++)
-		sample_contact(sample_window(b, sample_addr_plus("10.20.1.0", i + 1)), sample_addr("10.20.250.4"), 445, 6, SAMPLE_UNANSWERED);
+		sample_contact(sample_window(b, sample_addr_plus("10.20.1.0", i + 1)), sample_addr("10.20.250.4"), 445,
+			       6, SAMPLE_UNANSWERED);
 	sample_judge(b, 1);
 	assert_int_equal(b->alerts_n, 5);
 	for (uint32_t i = 0; i < 5; i++) {
@@ -58,9 +59,12 @@ static void who_does_not_touch(void **state)
 	(void)state;
 	struct sample_options options = {.inventory = inventory};
 	struct sample_bench *b = sample_bench_new(&options);
-	sample_contact(sample_window(b, sample_addr("10.20.1.1")), sample_addr("10.20.250.4"), 80, 6, SAMPLE_UNANSWERED); /* another port */
-	sample_contact(sample_window(b, sample_addr("10.20.1.2")), sample_addr("10.20.9.9"), 0, 254, SAMPLE_UNANSWERED);  /* a router asks by ARP */
-	sample_contact(sample_window(b, sample_addr("10.20.1.3")), sample_addr("10.20.9.9"), 22, 6, SAMPLE_ANSWERED)->role = NJ_ROLE_SERVER;
+	sample_contact(sample_window(b, sample_addr("10.20.1.1")), sample_addr("10.20.250.4"), 80, 6,
+		       SAMPLE_UNANSWERED); /* another port */
+	sample_contact(sample_window(b, sample_addr("10.20.1.2")), sample_addr("10.20.9.9"), 0, 254,
+		       SAMPLE_UNANSWERED); /* a router asks by ARP */
+	sample_contact(sample_window(b, sample_addr("10.20.1.3")), sample_addr("10.20.9.9"), 22, 6, SAMPLE_ANSWERED)
+		->role = NJ_ROLE_SERVER;
 	sample_contact(sample_window(b, sample_addr("10.20.1.4")), sample_addr("10.20.9.8"), 22, 6, SAMPLE_ANSWERED);
 	sample_judge(b, 1);
 	assert_int_equal(b->alerts_n, 0);

@@ -9,7 +9,8 @@
 #include "tests/unit/sample_rounds.h"
 
 /* Asks for *n* names of *length* random or repeated characters under a domain. */
-static void ask(struct sample_bench *b, struct nj_window *w, const char *domain, uint32_t n, uint32_t length, bool distinct, bool free_text, uint64_t *random)
+static void ask(struct sample_bench *b, struct nj_window *w, const char *domain, uint32_t n, uint32_t length,
+		bool distinct, bool free_text, uint64_t *random)
 {
 	struct nj_domain *d = &w->domains[w->domains_n++];
 	struct nj_dns_sample sample = {0};
@@ -60,7 +61,8 @@ static void ordinary_names_are_quiet(void **state)
 		struct nj_window *w = sample_window(b, sample_addr("10.20.1.5"));
 		ask(b, w, "web.example", 3, 8, false, false, &random);
 		ask(b, w, "api.example", 2, 12, false, false, &random);
-		ask(b, w, "4.3.2.1.in-addr.arpa", 20, 30, true, false, &random); /* reverse names say nothing about the outside */
+		ask(b, w, "4.3.2.1.in-addr.arpa", 20, 30, true, false,
+		    &random); /* reverse names say nothing about the outside */
 		sample_judge(b, 1);
 	}
 	assert_int_equal(b->alerts_n, 0);
@@ -76,7 +78,8 @@ static void a_service_everybody_asks_is_quiet(void **state)
 	uint64_t random = 7;
 	for (int i = 0; i < 30; i++) {
 		for (uint32_t agent = 0; agent < 40; agent++)
-			ask(b, sample_window(b, sample_addr_plus("10.20.1.0", agent + 1)), "reputation.example", 2, 20, true, false, &random);
+			ask(b, sample_window(b, sample_addr_plus("10.20.1.0", agent + 1)), "reputation.example", 2, 20,
+			    true, false, &random);
 		sample_judge(b, 1);
 	}
 	assert_int_equal(b->alerts_n, 0);
@@ -114,8 +117,9 @@ static void random_domains_add_up(void **state)
 		struct nj_window *w = sample_window(b, sample_addr("10.20.1.5"));
 		for (int k = 0; k < 20; k++) {
 			char domain[NJ_DOMAIN_TEXT_MAX];
-			snprintf(domain, sizeof domain, "%016llx%016llx%08llx.%016llx", (unsigned long long)sample_random(&random),
-				 (unsigned long long)sample_random(&random), (unsigned long long)sample_random(&random) & 0xffffffff,
+			snprintf(domain, sizeof domain, "%016llx%016llx%08llx.%016llx",
+				 (unsigned long long)sample_random(&random), (unsigned long long)sample_random(&random),
+				 (unsigned long long)sample_random(&random) & 0xffffffff,
 				 (unsigned long long)sample_random(&random));
 			ask(b, w, domain, 1, 60, true, true, &random);
 		}

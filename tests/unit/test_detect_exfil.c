@@ -14,7 +14,8 @@ static struct sample_bench *bench(void)
 	return sample_bench_new(&options);
 }
 
-static void transfer(struct sample_bench *b, const char *agent, const char *peer, const char *name, enum sample_end end, uint64_t out, uint64_t in)
+static void transfer(struct sample_bench *b, const char *agent, const char *peer, const char *name, enum sample_end end,
+		     uint64_t out, uint64_t in)
 {
 	struct nj_window *w = sample_window(b, sample_addr(agent));
 	struct nj_contact *c = sample_contact(w, sample_addr(peer), 443, 6, end);
@@ -43,7 +44,8 @@ static void download_is_quiet(void **state)
 	(void)state;
 	struct sample_bench *b = bench();
 	for (int i = 0; i < 60; i++) {
-		transfer(b, "10.20.1.5", "198.51.100.7", "mirror.example", i == 0 ? SAMPLE_ANSWERED : SAMPLE_GOES_ON, 400000, 50000000);
+		transfer(b, "10.20.1.5", "198.51.100.7", "mirror.example", i == 0 ? SAMPLE_ANSWERED : SAMPLE_GOES_ON,
+			 400000, 50000000);
 		sample_judge(b, 1);
 	}
 	assert_int_equal(b->alerts_n, 0);
@@ -91,7 +93,10 @@ static void an_enormous_volume_is_told_by_the_hour(void **state)
 	for (uint32_t i = 0; i < 300; i++) { /* to ever other destinations: none of them is heavy alone */
 		struct nj_window *w = sample_window(b, sample_addr("10.20.1.5"));
 		for (uint32_t k = 0; k < 200; k++)
-			sample_bytes(w, sample_contact(w, sample_addr_plus("198.51.0.0", i * 200 + k), 443, 6, SAMPLE_ANSWERED), 900000, 2000);
+			sample_bytes(
+				w,
+				sample_contact(w, sample_addr_plus("198.51.0.0", i * 200 + k), 443, 6, SAMPLE_ANSWERED),
+				900000, 2000);
 		sample_judge(b, 1);
 	}
 	const struct nj_alert *alert = NULL;
@@ -121,7 +126,8 @@ static void a_turn_of_direction_is_told(void **state)
 	(void)state;
 	struct sample_bench *b = bench();
 	for (int i = 0; i < 2160; i++) { /* six hours of receiving */
-		transfer(b, "10.20.1.5", "198.51.100.20", "web.example", i == 0 ? SAMPLE_ANSWERED : SAMPLE_GOES_ON, 60000, 600000);
+		transfer(b, "10.20.1.5", "198.51.100.20", "web.example", i == 0 ? SAMPLE_ANSWERED : SAMPLE_GOES_ON,
+			 60000, 600000);
 		sample_judge(b, 1);
 	}
 	assert_int_equal(b->alerts_n, 0);

@@ -39,7 +39,8 @@ static void a_few_peers_are_quiet(void **state)
 		for (uint32_t i = 0; i < 6; i++)
 			sample_contact(w, sample_addr_plus("10.20.2.0", i), 443, 6, SAMPLE_ANSWERED);
 		for (uint32_t i = 0; i < 8; i++) /* browsing: other servers all the time */
-			sample_contact(w, sample_addr_plus("198.51.0.0", (round * 8 + i) % 400), 443, 6, SAMPLE_ANSWERED);
+			sample_contact(w, sample_addr_plus("198.51.0.0", (round * 8 + i) % 400), 443, 6,
+				       SAMPLE_ANSWERED);
 		sample_judge(b, 1);
 	}
 	assert_int_equal(b->alerts_n, 0);

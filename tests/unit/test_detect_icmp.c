@@ -8,7 +8,8 @@
 
 #include "tests/unit/sample_rounds.h"
 
-static void echo(struct sample_bench *b, const char *agent, const char *peer, uint64_t packets, uint64_t bytes_each, double bits, uint64_t odd)
+static void echo(struct sample_bench *b, const char *agent, const char *peer, uint64_t packets, uint64_t bytes_each,
+		 double bits, uint64_t odd)
 {
 	struct nj_window *w = sample_window(b, sample_addr(agent));
 	struct nj_contact *c = sample_contact(w, sample_addr(peer), 8 << 8, 1, SAMPLE_ANSWERED);

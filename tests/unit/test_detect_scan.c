@@ -22,7 +22,8 @@ static void horizontal_is_told(void **state)
 	struct sample_bench *b = bench();
 	struct nj_window *w = sample_window(b, sample_addr("10.20.1.5"));
 	for (uint32_t i = 0; i < 200; i++)
-		sample_contact(w, sample_addr_plus("10.20.2.0", i + 1), 445, 6, i % 20 == 0 ? SAMPLE_ANSWERED : SAMPLE_UNANSWERED);
+		sample_contact(w, sample_addr_plus("10.20.2.0", i + 1), 445, 6,
+			       i % 20 == 0 ? SAMPLE_ANSWERED : SAMPLE_UNANSWERED);
 	sample_judge(b, 1);
 	const struct nj_alert *alert = NULL;
 	assert_int_equal(sample_alerts(b, "scan", &alert), 1);
@@ -64,7 +65,8 @@ static void service_enumeration_is_told(void **state)
 	struct nj_window *w = sample_window(b, sample_addr("10.20.1.5"));
 	for (uint32_t host = 0; host < 6; host++)
 		for (uint32_t p = 0; p < 6; p++)
-			sample_contact(w, sample_addr_plus("10.20.2.0", host + 1), ports[p], 6, p == host ? SAMPLE_ANSWERED : SAMPLE_REFUSED);
+			sample_contact(w, sample_addr_plus("10.20.2.0", host + 1), ports[p], 6,
+				       p == host ? SAMPLE_ANSWERED : SAMPLE_REFUSED);
 	sample_judge(b, 1);
 	const struct nj_alert *alert = NULL;
 	assert_int_equal(sample_alerts(b, "scan", &alert), 1);
@@ -127,7 +129,8 @@ static void benign_failures_stay_quiet(void **state)
 	for (uint32_t round = 0; round < 60; round++) {
 		struct nj_window *w = sample_window(b, sample_addr("10.20.1.5"));
 		for (uint32_t i = 0; i < 5; i++)
-			sample_contact(w, sample_addr_plus("198.51.100.0", (round * 5 + i) % 250), 443, 6, SAMPLE_ANSWERED);
+			sample_contact(w, sample_addr_plus("198.51.100.0", (round * 5 + i) % 250), 443, 6,
+				       SAMPLE_ANSWERED);
 		struct nj_contact *dead = sample_contact(w, sample_addr("10.20.2.9"), 5432, 6, SAMPLE_REFUSED);
 		dead->refused = dead->opened = 10; /* retries */
 		sample_judge(b, 1);
@@ -147,7 +150,8 @@ static void victim_is_not_told(void **state)
 	struct sample_bench *b = bench();
 	struct nj_window *w = sample_window(b, sample_addr("10.20.2.9"));
 	for (uint32_t i = 0; i < 200; i++)
-		sample_contact(w, sample_addr("10.20.1.5"), (uint16_t)(i + 1), 6, SAMPLE_REFUSED)->role = NJ_ROLE_SERVER;
+		sample_contact(w, sample_addr("10.20.1.5"), (uint16_t)(i + 1), 6, SAMPLE_REFUSED)->role =
+			NJ_ROLE_SERVER;
 	memset(&w->features, 0, sizeof w->features);
 	w->features.flows_accepted = 200;
 	sample_judge(b, 1);
@@ -234,7 +238,8 @@ static void hostile_counters_do_no_harm(void **state)
 	for (int round = 0; round < 3; round++) {
 		struct nj_window *w = sample_window(b, sample_addr("10.20.1.5"));
 		for (uint32_t i = 0; i < 50; i++) {
-			struct nj_contact *c = sample_contact(w, sample_addr_plus("198.51.100.0", i), (uint16_t)i, 6, SAMPLE_REFUSED);
+			struct nj_contact *c =
+				sample_contact(w, sample_addr_plus("198.51.100.0", i), (uint16_t)i, 6, SAMPLE_REFUSED);
 			c->opened = c->answered = c->refused = c->unanswered = c->reset = UINT32_MAX;
 			c->bytes_out = c->bytes_in = c->first_ns = c->last_ns = UINT64_MAX;
 			c->bursts_n = 255;

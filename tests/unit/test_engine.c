@@ -10,7 +10,8 @@
 
 #include "common/json_out.h"
 
-/* Everything a day may hold: browsing, scans, uploads, beacons, from some hundred agents. Equal seeds give equal rounds. */
+/* Everything a day may hold: browsing, scans, uploads, beacons, from some hundred agents. Equal seeds give equal
+ * rounds. */
 static void random_round(struct sample_bench *b, uint64_t *random)
 {
 	for (uint32_t agent = 0; agent < 60; agent++) {
@@ -22,14 +23,16 @@ static void random_round(struct sample_bench *b, uint64_t *random)
 		for (uint32_t i = 0; i < n; i++) {
 			uint64_t draw = sample_random(random);
 			const char *net = draw % 2 == 0 ? "10.20.2.0" : "198.51.100.0";
-			struct nj_contact *c = sample_contact(w, sample_addr_plus(net, (uint32_t)(draw >> 8) % 200), draw % 3 == 0 ? 443 : 8080, 6,
+			struct nj_contact *c = sample_contact(w, sample_addr_plus(net, (uint32_t)(draw >> 8) % 200),
+							      draw % 3 == 0 ? 443 : 8080, 6,
 							      draw % 16 == 0 ? SAMPLE_UNANSWERED : SAMPLE_ANSWERED);
 			sample_burst(c, (uint16_t)(draw >> 20) % 10000);
 			sample_bytes(w, c, draw % 50000, draw % 70000);
 		}
 		if (agent == 7 || (agent == 13 && what > 90))
 			for (uint32_t i = 0; i < 60; i++)
-				sample_contact(w, sample_addr_plus("10.20.3.0", (uint32_t)sample_random(random) % 5000), 445, 6, SAMPLE_REFUSED);
+				sample_contact(w, sample_addr_plus("10.20.3.0", (uint32_t)sample_random(random) % 5000),
+					       445, 6, SAMPLE_REFUSED);
 		if (agent == 21)
 			sample_bytes(w, &w->contacts[0], w->contacts[0].external ? 9000000 : 0, 0);
 	}
@@ -122,7 +125,8 @@ static void a_flood_is_bounded(void **state)
 static void memory_is_a_sum_of_options(void **state)
 {
 	(void)state;
-	struct nj_engine_options small = {.agents_max = 1000, .fleet_entries_max = 1 << 14}, large = {.agents_max = 2000, .fleet_entries_max = 1 << 14};
+	struct nj_engine_options small = {.agents_max = 1000, .fleet_entries_max = 1 << 14},
+				 large = {.agents_max = 2000, .fleet_entries_max = 1 << 14};
 	uint64_t more = nj_engine_memory_bytes(&large) - nj_engine_memory_bytes(&small);
 	assert_true(more >= 1000 * NJ_PROFILE_BYTES_MAX);
 	assert_true(more <= 1000 * (NJ_PROFILE_BYTES_MAX + 16 * 512));

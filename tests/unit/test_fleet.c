@@ -32,7 +32,8 @@ static void counts_by_day(void **state)
 		nj_fleet_add(fleet, &fact, t + DAY);
 	assert_int_equal(nj_fleet_use(fleet, service, t + DAY).agents, 10); /* the busier of the two */
 	assert_int_equal(nj_fleet_use(fleet, service, t + 2 * DAY).agents, 3);
-	assert_int_equal(nj_fleet_use(fleet, nj_fleet_domain_key("backup.example", &key), t).agents, 0); /* another kind of key */
+	assert_int_equal(nj_fleet_use(fleet, nj_fleet_domain_key("backup.example", &key), t).agents,
+			 0); /* another kind of key */
 	assert_true(nj_fleet_prevalence(fleet, service, t + DAY) == 0);
 	for (int i = 0; i < 20; i++)
 		nj_fleet_add_agent(fleet, t + DAY);

@@ -1,4 +1,5 @@
-/* Rounds of several sensors: order and partition do not matter, late ones are counted, nothing waits for the finished. */
+/* Rounds of several sensors: order and partition do not matter, late ones are counted, nothing waits for the finished.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -28,16 +29,21 @@ static int teardown(void **state)
 
 static struct nj_merge *merge_new(uint32_t sensors, uint64_t pending_bytes_max, uint64_t hold_ns)
 {
-	struct nj_merge_options options = {
-		.key = key, .sensors_expected = sensors, .pending_bytes_max = pending_bytes_max, .arena_bytes = 1 << 12, .hold_ns = hold_ns};
+	struct nj_merge_options options = {.key = key,
+					   .sensors_expected = sensors,
+					   .pending_bytes_max = pending_bytes_max,
+					   .arena_bytes = 1 << 12,
+					   .hold_ns = hold_ns};
 	struct nj_merge *merge;
 	assert_int_equal(nj_merge_new(&options, &merge), 0);
 	return merge;
 }
 
-static struct nj_batch batch_of(const char *sensor, uint64_t start_ns, struct nj_window *windows, uint32_t n, uint32_t flags)
+static struct nj_batch batch_of(const char *sensor, uint64_t start_ns, struct nj_window *windows, uint32_t n,
+				uint32_t flags)
 {
-	struct nj_batch batch = {.start_ns = start_ns, .width_ms = 10000, .windows = windows, .windows_n = n, .flags = flags};
+	struct nj_batch batch = {
+		.start_ns = start_ns, .width_ms = 10000, .windows = windows, .windows_n = n, .flags = flags};
 	snprintf(batch.sensor, sizeof batch.sensor, "%s", sensor);
 	batch.account.frames_seen = 10;
 	batch.account.drops_n = 1;
@@ -46,7 +52,8 @@ static struct nj_batch batch_of(const char *sensor, uint64_t start_ns, struct nj
 	return batch;
 }
 
-static void push(struct nj_merge *merge, const char *sensor, uint64_t start_ns, struct nj_window *windows, uint32_t n, uint32_t flags)
+static void push(struct nj_merge *merge, const char *sensor, uint64_t start_ns, struct nj_window *windows, uint32_t n,
+		 uint32_t flags)
 {
 	struct nj_batch batch = batch_of(sensor, start_ns, windows, n, flags);
 	assert_int_equal(nj_merge_push(merge, &batch), 0);
@@ -84,7 +91,8 @@ static void a_round_waits_for_every_sensor(void **state)
 	assert_string_equal(round.sensor, "2 sensors");
 	assert_false(nj_merge_finished(merge));
 	push(merge, "b", T0 + W, NULL, 0, NJ_BATCH_TICK | NJ_BATCH_FINISH);
-	push(merge, "a", T0 + 3 * W, &(struct nj_window){.start_ns = T0 + 3 * W, .width_ms = 10000}, 1, NJ_BATCH_TICK | NJ_BATCH_FINISH);
+	push(merge, "a", T0 + 3 * W, &(struct nj_window){.start_ns = T0 + 3 * W, .width_ms = 10000}, 1,
+	     NJ_BATCH_TICK | NJ_BATCH_FINISH);
 	assert_int_equal(nj_merge_pop(merge, &round), 1); /* the empty round of b */
 	assert_int_equal(round.windows_n, 0);
 	assert_int_equal(nj_merge_pop(merge, &round), 1); /* b has finished and holds nothing back */
@@ -175,7 +183,11 @@ static void partition_does_not_matter(void **state)
 			struct nj_merge *merge = merge_new(3, 1 << 28, 0);
 			struct nj_round round;
 			for (const char *s = orders[o]; *s != '\0'; s++)
-				push(merge, *s == '0' ? "zero" : *s == '1' ? "one" : "two", ANY_START_NS, parts[*s - '0'], 4, NJ_BATCH_TICK | NJ_BATCH_FINISH);
+				push(merge,
+				     *s == '0'   ? "zero"
+				     : *s == '1' ? "one"
+						 : "two",
+				     ANY_START_NS, parts[*s - '0'], 4, NJ_BATCH_TICK | NJ_BATCH_FINISH);
 			assert_int_equal(nj_merge_pop(merge, &round), 1);
 			assert_int_equal(round.windows_n, 4);
 			for (int a = 0; a < 4; a++)
@@ -191,10 +203,8 @@ static void partition_does_not_matter(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_round_waits_for_every_sensor),
-		cmocka_unit_test(late_windows_are_counted),
-		cmocka_unit_test(a_silent_sensor_is_given_up),
-		cmocka_unit_test(a_full_queue_forces_the_oldest_out),
+		cmocka_unit_test(a_round_waits_for_every_sensor), cmocka_unit_test(late_windows_are_counted),
+		cmocka_unit_test(a_silent_sensor_is_given_up),    cmocka_unit_test(a_full_queue_forces_the_oldest_out),
 		cmocka_unit_test(partition_does_not_matter),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);

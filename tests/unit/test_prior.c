@@ -1,4 +1,5 @@
-/* The shipped prior, and baselines from outside: what is read, what is refused with its line, what is written reads back. */
+/* The shipped prior, and baselines from outside: what is read, what is refused with its line, what is written reads
+ * back. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -50,7 +51,7 @@ static void the_shipped_file_and_the_table_agree(void **state)
 	text[fread(text, 1, sizeof text - 1, file)] = '\0';
 	fclose(file);
 #define AGREES(name, value, least, largest, meaning)                                                                   \
-	if (strstr(text, "\n  " #name ":") == NULL)                                                                   \
+	if (strstr(text, "\n  " #name ":") == NULL)                                                                    \
 		fail_msg("%s is missing in models/prior.yaml", #name);                                                 \
 	assert_true(prior.name >= (least));                                                                            \
 	assert_true(prior.name <= (largest));
@@ -117,7 +118,8 @@ static void nonsense_is_refused_with_its_line(void **state)
 		write_text(cases[i].text);
 		assert_int_equal(nj_prior_load(path, &message, &prior), NJ_ERR_USAGE);
 		if (strstr(message.text, cases[i].says) == NULL || strncmp(message.text, path, strlen(path)) != 0)
-			fail_msg("'%s' says '%s', expected the path and '%s'", cases[i].text, message.text, cases[i].says);
+			fail_msg("'%s' says '%s', expected the path and '%s'", cases[i].text, message.text,
+				 cases[i].says);
 		assert_memory_equal(&prior, &before, sizeof prior);
 	}
 }

@@ -139,7 +139,7 @@ static void halves_turn(void **state)
 	nj_hll_add(&turning.now, nj_mix64(2));
 	nj_hll_add(&turning.now, nj_mix64(3));
 	assert_true(fabs(nj_turning_estimate(&turning) - 3) < 1e-9); /* today and yesterday, what is in both once */
-	nj_turning_to(&turning, 5 * NJ_DAY_NS, NJ_DAY_NS);             /* time does not go back */
+	nj_turning_to(&turning, 5 * NJ_DAY_NS, NJ_DAY_NS);           /* time does not go back */
 	assert_int_equal(turning.slot, 11);
 	nj_turning_to(&turning, 200 * NJ_DAY_NS, NJ_DAY_NS); /* months later nothing is left */
 	assert_true(nj_turning_estimate(&turning) == 0);

@@ -43,7 +43,13 @@ static struct nj_message message;
 
 static struct nj_alert alert_of(uint64_t id, uint64_t time_ns)
 {
-	struct nj_alert alert = {.id = id, .time_ns = time_ns, .start_ns = time_ns, .end_ns = time_ns, .severity = NJ_SEVERITY_HIGH, .score = 6, .p = 1e-6};
+	struct nj_alert alert = {.id = id,
+				 .time_ns = time_ns,
+				 .start_ns = time_ns,
+				 .end_ns = time_ns,
+				 .severity = NJ_SEVERITY_HIGH,
+				 .score = 6,
+				 .p = 1e-6};
 	alert.agent.addr.byte[15] = 7;
 	strcpy(alert.detector, "scan");
 	strcpy(alert.technique[0], "T1046");
@@ -114,7 +120,8 @@ static void alerts_are_kept_once(void **state)
 
 static void tamper(const char *sql)
 {
-	struct nj_db_options options = {.kind = "store", .application_id = NJ_STORE_APPLICATION_ID, .version = NJ_STORE_VERSION, .schema = ""};
+	struct nj_db_options options = {
+		.kind = "store", .application_id = NJ_STORE_APPLICATION_ID, .version = NJ_STORE_VERSION, .schema = ""};
 	struct nj_db *db;
 	assert_int_equal(nj_db_open(path, &options, &message, &db), 0);
 	assert_int_equal(nj_db_run(db, sql, &message), 0);
@@ -197,7 +204,9 @@ static void rollups_add_up(void **state)
 	static const uint32_t expected[4] = {120, 24, 2, 1};
 	for (int w = 0; w < 4; w++) {
 		struct rollups rollups = {0};
-		assert_int_equal(nj_store_read_rollups(store, &window.agent, nj_store_widths_s[w], &message, keep_rollup, &rollups), 0);
+		assert_int_equal(nj_store_read_rollups(store, &window.agent, nj_store_widths_s[w], &message,
+						       keep_rollup, &rollups),
+				 0);
 		assert_int_equal(rollups.n, expected[w]);
 		assert_int_equal(rollups.last.windows, 720 / expected[w]);
 		assert_int_equal(rollups.last.bytes_out_external, 720 / expected[w] * 200);
@@ -224,7 +233,8 @@ static void agents_are_kept(void **state)
 {
 	(void)state;
 	struct nj_store *store = open_store();
-	struct nj_profile profile = {.first_ns = 5000, .last_ns = 9000, .windows = 3, .bytes_out = UINT64_MAX, .flows = 4};
+	struct nj_profile profile = {
+		.first_ns = 5000, .last_ns = 9000, .windows = 3, .bytes_out = UINT64_MAX, .flows = 4};
 	profile.agent.addr = window_at(0, 9, 0).agent.addr;
 	strcpy(profile.client, "t13d1516h2_8daaf6152771_02713d6af862");
 	assert_int_equal(nj_store_agent(store, &profile, &message), 0);
