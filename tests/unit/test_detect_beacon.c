@@ -44,7 +44,7 @@ static void a_minute_beacon_is_told(void **state)
 	(void)state;
 	for (int persistent = 0; persistent < 2; persistent++) {
 		struct sample_bench *b = call("198.51.100.66", 443, 60, 0, 1, false, 3, persistent);
-		const struct nj_alert *alert = NULL;
+		const struct nj_alert *alert;
 		assert_int_equal(sample_alerts(b, "beacon", &alert), 1);
 		assert_non_null(strstr(alert->summary, "198.51.100.66"));
 		assert_string_equal(alert->features[3].name, "beacon_period");

@@ -81,7 +81,7 @@ static void permission_lowers_the_voice(void **state)
 	for (uint32_t i = 0; i < 200; i++)
 		sample_contact(w, sample_addr_plus("10.20.2.0", i + 1), 443, 6, SAMPLE_REFUSED);
 	sample_judge(b, 1);
-	const struct nj_alert *alert = NULL;
+	const struct nj_alert *alert;
 	assert_int_equal(sample_alerts(b, "scan", &alert), 1);
 	assert_int_equal(alert->severity, NJ_SEVERITY_LOW);
 	assert_non_null(strstr(alert->summary, "the inventory permits it (permitted: scan)"));

@@ -43,7 +43,7 @@ static void a_tunnel_is_told(void **state)
 		sample_contact(w, sample_addr("10.20.1.53"), 53, 17, SAMPLE_ANSWERED);
 		sample_judge(b, 1);
 	}
-	const struct nj_alert *alert = NULL;
+	const struct nj_alert *alert;
 	assert_true(sample_alerts(b, "dns-exfil", &alert) >= 1);
 	assert_non_null(strstr(alert->summary, "tunnel.example"));
 	assert_string_equal(alert->technique[0], "T1048.003");
@@ -125,7 +125,7 @@ static void random_domains_add_up(void **state)
 		}
 		sample_judge(b, 1);
 	}
-	const struct nj_alert *alert = NULL;
+	const struct nj_alert *alert;
 	assert_true(sample_alerts(b, "dns-exfil", &alert) >= 1);
 	assert_non_null(strstr(alert->summary, "random domains"));
 	sample_bench_free(b);

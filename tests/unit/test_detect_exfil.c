@@ -29,7 +29,7 @@ static void upload_to_a_new_destination_is_told(void **state)
 	struct sample_bench *b = bench();
 	transfer(b, "10.20.1.5", "198.51.100.7", "paste.example", SAMPLE_ANSWERED, 20000000, 30000);
 	sample_judge(b, 1);
-	const struct nj_alert *alert = NULL;
+	const struct nj_alert *alert;
 	assert_int_equal(sample_alerts(b, "exfil-new-destination", &alert), 1);
 	assert_non_null(strstr(alert->summary, "20.0 MB to paste.example (198.51.100.7) port 443"));
 	assert_non_null(strstr(alert->summary, "first seen today"));
@@ -99,7 +99,7 @@ static void an_enormous_volume_is_told_by_the_hour(void **state)
 				900000, 2000);
 		sample_judge(b, 1);
 	}
-	const struct nj_alert *alert = NULL;
+	const struct nj_alert *alert;
 	assert_true(sample_alerts(b, "exfil-volume", &alert) >= 1);
 	assert_non_null(strstr(alert->summary, "outside within this"));
 	sample_bench_free(b);
@@ -135,7 +135,7 @@ static void a_turn_of_direction_is_told(void **state)
 		transfer(b, "10.20.1.5", "198.51.100.20", "web.example", SAMPLE_GOES_ON, 60000, 6000);
 		sample_judge(b, 1);
 	}
-	const struct nj_alert *alert = NULL;
+	const struct nj_alert *alert;
 	assert_true(sample_alerts(b, "exfil-direction", &alert) >= 1);
 	assert_true(alert->features[0].value > 0.5);
 	assert_true(alert->features[0].usual < 0);

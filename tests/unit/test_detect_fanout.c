@@ -21,7 +21,7 @@ static void many_answering_hosts_are_told(void **state)
 			sample_contact(w, sample_addr_plus("10.20.2.0", 100 * round + i), 443, 6, SAMPLE_ANSWERED);
 		sample_judge(b, 1);
 	}
-	const struct nj_alert *alert = NULL;
+	const struct nj_alert *alert;
 	assert_true(sample_alerts(b, "fanout", &alert) >= 1);
 	assert_int_equal(sample_alerts(b, "scan", NULL), 0);
 	assert_true(alert->features[0].value > 50);

@@ -25,7 +25,7 @@ static void horizontal_is_told(void **state)
 		sample_contact(w, sample_addr_plus("10.20.2.0", i + 1), 445, 6,
 			       i % 20 == 0 ? SAMPLE_ANSWERED : SAMPLE_UNANSWERED);
 	sample_judge(b, 1);
-	const struct nj_alert *alert = NULL;
+	const struct nj_alert *alert;
 	assert_int_equal(sample_alerts(b, "scan", &alert), 1);
 	assert_non_null(strstr(alert->summary, "10.20.1.5 opened"));
 	assert_non_null(strstr(alert->summary, "on port 445"));
@@ -50,7 +50,7 @@ static void vertical_is_told(void **state)
 	for (uint32_t i = 0; i < 100; i++)
 		sample_contact(w, sample_addr("10.20.2.9"), (uint16_t)(1 + i), 6, SAMPLE_REFUSED);
 	sample_judge(b, 1);
-	const struct nj_alert *alert = NULL;
+	const struct nj_alert *alert;
 	assert_int_equal(sample_alerts(b, "scan", &alert), 1);
 	assert_non_null(strstr(alert->summary, "to 1 host on 100 ports"));
 	assert_non_null(strstr(alert->summary, "vertical scan"));
@@ -68,7 +68,7 @@ static void service_enumeration_is_told(void **state)
 			sample_contact(w, sample_addr_plus("10.20.2.0", host + 1), ports[p], 6,
 				       p == host ? SAMPLE_ANSWERED : SAMPLE_REFUSED);
 	sample_judge(b, 1);
-	const struct nj_alert *alert = NULL;
+	const struct nj_alert *alert;
 	assert_int_equal(sample_alerts(b, "scan", &alert), 1);
 	assert_non_null(strstr(alert->summary, "service enumeration"));
 	sample_bench_free(b);
@@ -96,7 +96,7 @@ static void slow_scan_is_told_as_slow(void **state)
 		sample_contact(w, sample_addr_plus("10.20.2.0", i + 1), 22, 6, SAMPLE_UNANSWERED);
 		sample_judge(b, 30);
 	}
-	const struct nj_alert *alert = NULL;
+	const struct nj_alert *alert;
 	assert_int_equal(sample_alerts(b, "scan-slow", &alert), 1);
 	assert_int_equal(sample_alerts(b, "scan", NULL), 0);
 	assert_true(alert->end_ns - alert->start_ns >= 5 * 60 * UINT64_C(1000000000));
@@ -115,7 +115,7 @@ static void scan_mixed_with_answers_shows_in_the_day(void **state)
 			sample_contact(w, sample_addr_plus("10.20.64.0", 4 * i + k), 443, 6, SAMPLE_ANSWERED);
 		sample_judge(b, 30);
 	}
-	const struct nj_alert *alert = NULL;
+	const struct nj_alert *alert;
 	assert_int_equal(sample_alerts(b, "scan-slow", &alert), 1);
 	assert_non_null(strstr(alert->summary, "has failed to reach about"));
 	sample_bench_free(b);
@@ -199,7 +199,7 @@ static void the_rest_counts(void **state)
 	w->features.flows_opened += 5000;
 	w->features.flows_unanswered += 5000;
 	sample_judge(b, 1);
-	const struct nj_alert *alert = NULL;
+	const struct nj_alert *alert;
 	assert_int_equal(sample_alerts(b, "scan", &alert), 1);
 	assert_true(alert->features[0].value > 4000);
 	assert_true(alert->features[0].value < 6000);
