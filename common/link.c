@@ -1,6 +1,7 @@
-/* ROUTER and DEALER with bounded queues both ways. A connecting socket queues only for a connection that exists
- * (ZMQ_IMMEDIATE): what is not on its way stays with whoever keeps it. Heartbeats end a connection whose other end has
- * silently gone. Reference: zmq_setsockopt(3).
+/* ROUTER and DEALER with bounded queues both ways. Heartbeats end a connection whose other end has silently gone. Not
+ * used: ZMQ_IMMEDIATE, which would keep a connecting socket from queueing while there is no connection, but also throws
+ * away what had arrived and was not yet read when a connection ends - the last acknowledgement of an aggregator that
+ * stops. Reference: zmq_setsockopt(3).
  *
  * CURVE belongs here: its keys become fields of struct nj_link_options, and set_options() the place where they go to
  * the socket. */
@@ -12,13 +13,14 @@
 #include <string.h>
 #include <zmq.h>
 
-#define ENDPOINT_MAX       256
-#define RECONNECT_MS       100
-#define RECONNECT_MAX_MS   5000
-#define HEARTBEAT_MS       5000
-#define HEARTBEAT_LOST_MS  15000
-#define MALFORMED_IN_A_ROW 64 /* before receive gives up for this time: a flood of nonsense must not keep the caller   \
-			       */
+#define ENDPOINT_MAX      256
+#define RECONNECT_MS      100
+#define RECONNECT_MAX_MS  5000
+#define HEARTBEAT_MS      5000
+#define HEARTBEAT_LOST_MS 15000
+#define MALFORMED_IN_A_ROW                                                                                             \
+	64 /* before receive gives up for this time: a flood of nonsense must not keep the caller                      \
+	    */
 
 struct nj_link_context {
 	void *zmq;
@@ -92,13 +94,14 @@ static bool set_options(void *socket, const struct nj_link_options *options)
 	int64_t frame_bytes_max = (int64_t)options->frame_bytes_max;
 	int queue_max = (int)options->queue_max;
 	bool done = set_int(socket, ZMQ_SNDHWM, queue_max) && set_int(socket, ZMQ_RCVHWM, queue_max) &&
-		    set_int(socket, ZMQ_LINGER, (int)options->linger_ms) && set_int(socket, ZMQ_IPV6, 1) &&
+		    set_int(socket, ZMQ_LINGER, (int)options->linger_ms) &&
+		    set_int(socket, ZMQ_IPV6, strchr(options->endpoint, '[') != NULL) &&
 		    set_int(socket, ZMQ_HEARTBEAT_IVL, HEARTBEAT_MS) &&
 		    set_int(socket, ZMQ_HEARTBEAT_TIMEOUT, HEARTBEAT_LOST_MS) &&
 		    zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &frame_bytes_max, sizeof frame_bytes_max) == 0;
 	if (options->listen)
 		return done && set_int(socket, ZMQ_ROUTER_MANDATORY, 1);
-	return done && set_int(socket, ZMQ_IMMEDIATE, 1) && set_int(socket, ZMQ_RECONNECT_IVL, RECONNECT_MS) &&
+	return done && set_int(socket, ZMQ_RECONNECT_IVL, RECONNECT_MS) &&
 	       set_int(socket, ZMQ_RECONNECT_IVL_MAX, RECONNECT_MAX_MS);
 }
 

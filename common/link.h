@@ -47,8 +47,8 @@ NJ_MUST_CHECK int nj_link_open(struct nj_link_context *context, const struct nj_
 			       struct nj_message *message, struct nj_link **ret_link);
 void nj_link_close(struct nj_link **link);
 
-/* *peer* for a listening link, else NULL. Never waits. NJ_ERR_AGAIN: queue full or not connected; NJ_ERR_NOT_FOUND: the
- * peer has gone; NJ_ERR_LINK. */
+/* *peer* for a listening link, else NULL. Never waits. A connecting link queues while there is no connection.
+ * NJ_ERR_AGAIN: queue full; NJ_ERR_NOT_FOUND: the peer has gone; NJ_ERR_LINK. */
 NJ_MUST_CHECK int nj_link_send(struct nj_link *link, const struct nj_link_peer *peer, const void *data, size_t size);
 
 /* Waits up to timeout_ms (0: not at all, -1: for ever). NJ_ERR_AGAIN: nothing came; NJ_ERR_LINK. What does not have our

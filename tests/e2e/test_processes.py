@@ -23,8 +23,9 @@ class Processes(craft.Case):
         """Starts one that ends with its sensors, and waits until they can connect. Gives the process and the endpoint."""
         listen = f"ipc://{self.path('socket')}" if endpoint == "ipc" else "tcp://127.0.0.1:*"
         told = self.path(f"endpoint-{time.monotonic_ns()}")
-        process = subprocess.Popen([self.aggregator, "--once", "--alerts", "--listen", listen, "--endpoint-file", told, *words],
-                                   stdout=open(self.path("alerts"), "wb"), stderr=open(self.path("aggregator.err"), "wb"))
+        with open(self.path("alerts"), "wb") as alerts, open(self.path("aggregator.err"), "wb") as err:
+            process = subprocess.Popen([self.aggregator, "--once", "--alerts", "--listen", listen, "--endpoint-file", told, *words],
+                                       stdout=alerts, stderr=err)
         self.addCleanup(lambda: (process.kill(), process.wait()))
         deadline = time.monotonic() + PATIENCE_S
         while not os.path.exists(told):

@@ -1,0 +1,53 @@
+/* The options of nightjar-sensor: one row each gives the field, the default, the parser, the range check and the help
+ * (common/config.h). */
+#ifndef NJ_SENSOR_SENSOR_CONFIG_H
+#define NJ_SENSOR_SENSOR_CONFIG_H
+
+#include "common/config.h"
+
+#define NJ_SENSOR_OPTIONS(OPT)                                                                                         \
+	OPT(sensor, TEXT, "", 1, 31, "sensor", "name of this sensor: letters, digits, '-', '_' and '.'")               \
+	OPT(tap_group, TEXT, "", 0, 31, "", "sensors of one group see the same traffic; empty: a group of its own")    \
+	OPT(aggregator, TEXT, "", 1, 200, "tcp://127.0.0.1:7117",                                                      \
+	    "where to deliver: tcp://ADDRESS:PORT or ipc://PATH")                                                      \
+	OPT(journal, TEXT, "", 1, 250,                                                                                 \
+	    ":memory:", "file in which batches lie until acknowledged; in memory nothing survives a restart")          \
+	OPT(journal_bytes_max, BYTES, "B", 4194304, 1099511627776.0, "256M", "bound of the journal")                   \
+	OPT(finish, DURATION, "s", 1, 86400, "30",                                                                     \
+	    "at the end, how long to wait for an aggregator that takes nothing")                                       \
+	OPT(inventory, TEXT, "", 0, 250, "", "home networks; empty: private networks are home")                        \
+	OPT(hash_key, TEXT, "", 0, 250, "",                                                                            \
+	    "text behind the keyed hashes, the same for all sensors; empty: the well-known one of replay")             \
+	OPT(bpf, TEXT, "", 0, 250, "", "libpcap filter; empty: every frame")                                           \
+	OPT(workers, COUNT, "threads", 1, 64, "1", "capture workers; the windows do not depend on them")               \
+	OPT(window, DURATION, "ms", 1000, 60000, "10000", "width of an agent window in event time")                    \
+	OPT(flows_max, COUNT, "flows", 1024, 16777216, "200000",                                                       \
+	    "flow table of a worker; the oldest are evicted and counted")                                              \
+	OPT(classifying_max, COUNT, "flows", 64, 1048576, "16384", "flows of a worker with nDPI state at once")        \
+	OPT(inspecting_max, COUNT, "flows", 64, 1048576, "4096", "flows of a worker with parser state at once")        \
+	OPT(ledger_entries_max, COUNT, "entries", 1024, 16777216, "131072",                                            \
+	    "contacts and events a worker keeps for one window")                                                       \
+	OPT(fragments_max, COUNT, "datagrams", 16, 65536, "1024", "datagrams of a worker in reassembly")               \
+	OPT(idle_tcp, DURATION, "s", 1, 86400, "300", "silence that ends a TCP flow")                                  \
+	OPT(idle_udp, DURATION, "s", 1, 86400, "60", "silence that ends a UDP flow")                                   \
+	OPT(idle_icmp, DURATION, "s", 1, 86400, "60", "silence that ends an ICMP flow")                                \
+	OPT(answer, DURATION, "s", 1, 60, "5", "how long an opened flow may wait for its answer")                      \
+	OPT(ndpi_tcp_packets, COUNT, "packets", 0, 64, "10", "payload packets of a TCP flow shown to nDPI")            \
+	OPT(ndpi_udp_packets, COUNT, "packets", 0, 64, "6", "payload packets of a UDP flow shown to nDPI")             \
+	OPT(memory_max, BYTES, "B", 16777216, 1099511627776.0, "4G",                                                   \
+	    "refuse to start when all tables together could take more")
+
+struct nj_sensor_config {
+	NJ_SENSOR_OPTIONS(NJ_OPTION_FIELD)
+};
+
+extern const struct nj_schema nj_sensor_schema;
+
+struct nj_pipeline_options; /* sensor/pipeline.h */
+struct nj_shipper_options;  /* sensor/shipper.h */
+
+/* Options that *borrow* the texts of *config*; the home networks are the caller's to set. */
+void nj_sensor_config_pipeline(const struct nj_sensor_config *config, struct nj_pipeline_options *ret_options);
+void nj_sensor_config_shipper(const struct nj_sensor_config *config, struct nj_shipper_options *ret_options);
+
+#endif
