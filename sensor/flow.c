@@ -208,21 +208,18 @@ void nj_flows_remove(struct nj_flows *flows, struct nj_flow_hot *hot)
 	close_hole(flows, (uint32_t)(hot - flows->hot));
 }
 
-/* The head of the wheel slot of *window*, taken out when silence ends it before *limit_ns*; put further on otherwise. */
-static bool wheel_take(struct nj_flows *flows, uint64_t window, uint64_t limit_ns, uint32_t *ret_flow)
+static uint32_t wheel_pop(struct nj_flows *flows, uint64_t window)
 {
-	uint32_t *first = &flows->wheel[window % flows->wheel_slots];
-	uint32_t index = *first;
+	uint32_t *first = &flows->wheel[window % flows->wheel_slots], index = *first;
 	*first = flows->due_next[index];
 	if (*first != NJ_FLOW_NONE)
-		__builtin_prefetch(&flows->hot[flows->slot[*first]]);
-	uint64_t due_ns = nj_flows_due_ns(flows, nj_flows_hot(flows, index));
-	if (due_ns < limit_ns) {
-		*ret_flow = index;
-		return true;
-	}
-	wheel_put(flows, index, due_ns);
-	return false;
+		__builtin_prefetch(nj_flows_hot(flows, *first));
+	return index;
+}
+
+static bool wheel_slot_is_empty(const struct nj_flows *flows, uint64_t window)
+{
+	return flows->wheel[window % flows->wheel_slots] == NJ_FLOW_NONE;
 }
 
 uint32_t nj_flows_expired(struct nj_flows *flows, uint64_t window)
@@ -231,28 +228,34 @@ uint32_t nj_flows_expired(struct nj_flows *flows, uint64_t window)
 		flows->wheel_now = window + 1;
 		return NJ_FLOW_NONE;
 	}
-	while (flows->wheel_now <= window) {
-		uint32_t index;
-		while (flows->wheel[flows->wheel_now % flows->wheel_slots] != NJ_FLOW_NONE)
-			if (wheel_take(flows, flows->wheel_now, (flows->wheel_now + 1) * flows->width_ns, &index))
+	for (; flows->wheel_now <= window; flows->wheel_now++) {
+		while (!wheel_slot_is_empty(flows, flows->wheel_now)) {
+			uint32_t index = wheel_pop(flows, flows->wheel_now);
+			uint64_t due_ns = nj_flows_due_ns(flows, nj_flows_hot(flows, index));
+			if (due_ns < (flows->wheel_now + 1) * flows->width_ns)
 				return index;
-		flows->wheel_now++;
+			wheel_put(flows, index, due_ns);
+		}
 	}
 	return NJ_FLOW_NONE;
 }
 
+/* Takes some of those that would be looked at next anyway; the one whose silence would be over first goes, the others are put back where they belong. */
 uint32_t nj_flows_oldest(struct nj_flows *flows)
 {
 	assert(nj_flows_n(flows) > 0);
-	uint64_t window = flows->wheel_now;
-	for (unsigned looked = 0;; looked++) {
-		while (flows->wheel[window % flows->wheel_slots] == NJ_FLOW_NONE)
-			window++;
-		uint64_t limit = looked < PROBED_FOR_OLDEST_MAX ? (window + 1) * flows->width_ns : UINT64_MAX;
-		uint32_t index;
-		if (wheel_take(flows, window, limit, &index))
-			return index;
-	}
+	uint32_t taken[PROBED_FOR_OLDEST_MAX], n = 0, oldest = 0;
+	for (uint64_t window = flows->wheel_now; n < PROBED_FOR_OLDEST_MAX && window < flows->wheel_now + flows->wheel_slots; window++)
+		while (n < PROBED_FOR_OLDEST_MAX && !wheel_slot_is_empty(flows, window))
+			taken[n++] = wheel_pop(flows, window);
+	assert(n > 0);
+	for (uint32_t i = 1; i < n; i++)
+		if (nj_flows_due_ns(flows, nj_flows_hot(flows, taken[i])) < nj_flows_due_ns(flows, nj_flows_hot(flows, taken[oldest])))
+			oldest = i;
+	for (uint32_t i = 0; i < n; i++)
+		if (i != oldest)
+			wheel_put(flows, taken[i], nj_flows_due_ns(flows, nj_flows_hot(flows, taken[i])));
+	return taken[oldest];
 }
 
 void nj_flows_touch(struct nj_flows *flows, struct nj_flow_hot *hot)

@@ -201,7 +201,8 @@ static inline uint64_t nj_flow_window_wire_bytes(const struct nj_flow_hot *hot, 
 	return hot->wire_bytes[side] + (flow->spilled ? flow->spilled_wire_bytes[side] : 0);
 }
 
-/* The flow that is about to end next, as far as a bounded look (16 flows) tells: the one to evict. Table not empty. */
+/* Of sixteen flows that are looked at for their silence next, the one that would end first: the one to evict. Closed flows and unanswered attempts go before
+ * established ones. Table not empty. */
 uint32_t nj_flows_oldest(struct nj_flows *flows);
 
 /* Takes flows whose silence is over before window *window* ends, one a call; NJ_FLOW_NONE: all taken. The caller ends and removes each.
