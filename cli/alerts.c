@@ -57,6 +57,8 @@ static int print_rows(struct query *query, struct nj_console *console)
 			return error;
 		if (query->arguments->json)
 			fprintf(console->out, "%s\n", line);
+		else if (query->arguments->full)
+			nj_summary_alert(console, &alert, NULL);
 		else
 			nj_summary_alert_line(console, &alert);
 	}

@@ -76,6 +76,16 @@ class Flows(craft.Case):
             piece.write(self.path(f"parts/{2 - part}.pcap"))
         self.assertEqual(self.run_program("flows", self.path("parts")).stdout, wanted)
 
+    def test_every_field_is_documented(self):
+        capture = craft.incident()
+        capture.add(craft.START, craft.udp("10.20.9.11", 5353, "10.20.0.53", 53, bytes.fromhex("000101000001000000000000037777770765786d61706c6503636f6d0000010001")))
+        path = capture.write(self.path("a.pcap"))
+        with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../docs/output.md")) as file:
+            page = file.read()
+        for verb, words in (("flows", []), ("windows", ["--json"])):
+            for key in {key for line in lines(self.run_program(verb, *words, path)) for key in line}:
+                self.assertIn(f"`{key}`", page, f"{verb}: {key} does not stand in docs/output.md")
+
     def test_a_filter_filters(self):
         path = craft.incident().write(self.path("a.pcap"))
         flows = lines(self.run_program("flows", "--bpf", "port 445", path))

@@ -126,6 +126,9 @@ class Replay(craft.Case):
         self.assertEqual(len(mine), sum(alert["agent"]["address"] == "10.20.1.5" for alert in wanted))
         self.assertEqual(self.run_program("alerts", "--store", store, "--json", "--until", "2020-01-01").stdout, b"")
         self.assertIn("10.20.1.5", self.run_program("alerts", "--store", store).stdout.decode())
+        full = self.run_program("alerts", "--store", store, "--full", "--agent", "10.20.1.5").stdout.decode()
+        for words in ("driven by", "T1046", "judged by"):
+            self.assertIn(words, full)
         agents = [json.loads(line) for line in self.run_program("agents", "--store", store, "--json").stdout.splitlines()]
         self.assertIn("10.20.1.5", {agent["address"] for agent in agents})
         self.assertGreater(agents[0]["alerts"], 0)

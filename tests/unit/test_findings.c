@@ -132,6 +132,34 @@ static void severities_are_reached_from_above_only(void **state)
 	nj_findings_fini(&findings);
 }
 
+/* The features detectors explain themselves with, and which of them a course over time can show. */
+static void features_find_their_course(void **state)
+{
+	static const struct {
+		const char *feature;
+		enum nj_course course;
+	} shown[] = {
+		{"first_contacts_failed", NJ_COURSE_flows_failed},
+		{"fail_ratio", NJ_COURSE_flows_failed},
+		{"peers", NJ_COURSE_contacts},
+		{"ports", NJ_COURSE_contacts},
+		{"bytes_out_external", NJ_COURSE_bytes_out_external},
+		{"bytes_out_new_peers", NJ_COURSE_bytes_out_external},
+		{"pcr_external", NJ_COURSE_bytes_out_external},
+		{"dns_information_top", NJ_COURSE_dns_name_bytes},
+		{"icmp_entropy", NJ_COURSE_icmp_payload_bytes_out},
+		{"beacon_score", NJ_COURSE_packets_out},
+	};
+	enum nj_course course;
+	(void)state;
+	for (size_t i = 0; i < sizeof shown / sizeof shown[0]; i++) {
+		assert_true(nj_course_of_feature(shown[i].feature, &course));
+		assert_int_equal(course, shown[i].course);
+	}
+	assert_false(nj_course_of_feature("agents_using_it", &course));
+	assert_false(nj_course_of_feature("decoy_hits", &course));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -140,6 +168,7 @@ int main(void)
 		cmocka_unit_test(points_run_out_and_are_counted),
 		cmocka_unit_test(alerts_are_sorted_counted_and_bounded),
 		cmocka_unit_test(severities_are_reached_from_above_only),
+		cmocka_unit_test(features_find_their_course),
 	};
 	return cmocka_run_group_tests_name("findings", tests, NULL, NULL);
 }
