@@ -260,6 +260,11 @@ static uint64_t storable(uint64_t value)
 	return value < INT64_MAX / 1000000 ? value : INT64_MAX / 1000000;
 }
 
+static uint64_t storable_time(uint64_t t_ns)
+{
+	return t_ns < INT64_MAX ? t_ns : INT64_MAX;
+}
+
 static int write_rollup(struct nj_store *store, const struct nj_store_rollup *minute, struct nj_message *message)
 {
 	char address[NJ_ADDR_TEXT_MAX];
@@ -351,8 +356,8 @@ int nj_store_agent(struct nj_store *store, const struct nj_profile *profile, str
 	snprintf(client, sizeof client, "%s", profile->client);
 	nj_statement_text(add, 1, nj_addr_text(&profile->agent.addr, address));
 	nj_statement_u64(add, 2, profile->agent.segment);
-	nj_statement_u64(add, 3, storable(profile->first_ns / 1000) * 1000);
-	nj_statement_u64(add, 4, storable(profile->last_ns / 1000) * 1000);
+	nj_statement_u64(add, 3, storable_time(profile->first_ns));
+	nj_statement_u64(add, 4, storable_time(profile->last_ns));
 	nj_statement_u64(add, 5, storable(profile->windows));
 	nj_statement_u64(add, 6, storable(profile->bytes_out));
 	nj_statement_u64(add, 7, storable(profile->bytes_in));

@@ -233,8 +233,11 @@ static void agents_are_kept(void **state)
 {
 	(void)state;
 	struct nj_store *store = open_store();
-	struct nj_profile profile = {
-		.first_ns = 5000, .last_ns = 9000, .windows = 3, .bytes_out = UINT64_MAX, .flows = 4};
+	struct nj_profile profile = {.first_ns = 1790000000123456789,
+				     .last_ns = UINT64_MAX,
+				     .windows = 3,
+				     .bytes_out = UINT64_MAX,
+				     .flows = 4};
 	profile.agent.addr = window_at(0, 9, 0).agent.addr;
 	strcpy(profile.client, "t13d1516h2_8daaf6152771_02713d6af862");
 	assert_int_equal(nj_store_agent(store, &profile, &message), 0);
@@ -247,7 +250,8 @@ static void agents_are_kept(void **state)
 	struct nj_store_agent agent = {0};
 	assert_int_equal(nj_store_read_agents(store, &message, count_agent, &agent), 0);
 	assert_int_equal(agent.windows, 1004);
-	assert_int_equal(agent.first_ns, 5000);
+	assert_int_equal(agent.first_ns, 1790000000123456789);
+	assert_int_equal(agent.last_ns, INT64_MAX);
 	assert_int_equal(nj_addr_compare(&agent.agent.addr, &profile.agent.addr), 0);
 	assert_int_equal(strncmp(agent.client, "t13d", 4), 0);
 	nj_store_close(&store);
