@@ -4,6 +4,7 @@
 #include "cli/findings.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -325,19 +326,30 @@ static void add_point(struct nj_findings *findings, struct nj_finding_agent *age
 	agent->point_last = index;
 }
 
-static void count_app(struct nj_findings *findings, const char *name, uint64_t bytes, uint64_t flows)
+static uint32_t name_hash(const char *name)
 {
-	uint32_t i = 0;
-	while (i < findings->apps_n && strcmp(findings->apps[i].name, name) != 0)
-		i++;
-	if (i == NJ_FINDING_APPS_MAX)
-		i--; /* the last row gathers the rest */
-	if (i == findings->apps_n) {
-		memcpy(findings->apps[i].name, name, strnlen(name, NJ_APP_TEXT_MAX - 1));
-		findings->apps_n++;
+	uint32_t h = 2166136261u; /* FNV-1a: names are a dozen letters of our own library */
+	for (; *name != '\0'; name++)
+		h = (h ^ (uint8_t)*name) * 16777619u;
+	return h;
+}
+
+/* The row of an application, made if new; once all but one are taken, the last one gathers the rest. */
+static struct nj_finding_app *app_of(struct nj_findings *findings, const char *name)
+{
+	uint32_t slot = name_hash(name) & (NJ_FINDING_APP_SLOTS - 1);
+	while (findings->app_slots[slot] != 0) {
+		struct nj_finding_app *app = &findings->apps[findings->app_slots[slot] - 1];
+		if (strcmp(app->name, name) == 0)
+			return app;
+		slot = (slot + 1) & (NJ_FINDING_APP_SLOTS - 1);
 	}
-	findings->apps[i].bytes += bytes;
-	findings->apps[i].flows += flows;
+	if (findings->apps_n == NJ_FINDING_APPS_MAX)
+		return &findings->apps[NJ_FINDING_APPS_MAX - 1];
+	struct nj_finding_app *app = &findings->apps[findings->apps_n++];
+	findings->app_slots[slot] = (uint16_t)findings->apps_n;
+	snprintf(app->name, sizeof app->name, "%s", findings->apps_n < NJ_FINDING_APPS_MAX ? name : "others");
+	return app;
 }
 
 /* A flow stands in the windows of both its ends; only the client's end counts it here. */
@@ -345,9 +357,11 @@ static void count_apps(struct nj_findings *findings, const struct nj_window *win
 {
 	for (uint32_t i = 0; i < window->contacts_n; i++) {
 		const struct nj_contact *contact = &window->contacts[i];
-		if (contact->role == NJ_ROLE_CLIENT)
-			count_app(findings, contact->app[0] != '\0' ? contact->app : "Unknown",
-				  contact->bytes_out + contact->bytes_in, contact->opened);
+		if (contact->role != NJ_ROLE_CLIENT)
+			continue;
+		struct nj_finding_app *app = app_of(findings, contact->app[0] != '\0' ? contact->app : "Unknown");
+		app->bytes += contact->bytes_out + contact->bytes_in;
+		app->flows += contact->opened;
 	}
 }
 
@@ -452,6 +466,7 @@ static int app_by_bytes(const void *a, const void *b)
 void nj_findings_sort_apps(struct nj_findings *findings)
 {
 	qsort(findings->apps, findings->apps_n, sizeof findings->apps[0], app_by_bytes);
+	memset(findings->app_slots, 0, sizeof findings->app_slots);
 }
 
 void nj_findings_course(const struct nj_findings *findings, const struct nj_finding_agent *agent, enum nj_course course,

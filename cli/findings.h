@@ -20,6 +20,7 @@
 #define NJ_FINDING_AGENTS_MAX 65536
 #define NJ_FINDING_ALERTS_MAX 10000
 #define NJ_FINDING_POINTS_MAX 262144
+#define NJ_FINDING_APP_SLOTS  1024 /* of the index by name: a power of two, at most a quarter full */
 #define NJ_FINDING_APPS_MAX   256
 
 /* The courses kept per agent and bin: X(name, unit, how two windows of a bin join ADD|MOST, words for the plot). */
@@ -91,6 +92,7 @@ struct nj_findings {
 
 	struct nj_finding_app apps[NJ_FINDING_APPS_MAX];
 	uint32_t apps_n;
+	uint16_t app_slots[NJ_FINDING_APP_SLOTS]; /* index + 1 into apps; 0: free */
 	uint64_t windows;
 	bool failed; /* memory ran out: what is here is incomplete */
 };
@@ -115,7 +117,7 @@ const struct nj_finding_agent *nj_findings_agent(const struct nj_findings *findi
 /* Up to *n* agents by bytes, then by address. Gives how many. */
 uint32_t nj_findings_talkers(const struct nj_findings *findings, const struct nj_finding_agent **ret_agents,
 			     uint32_t n);
-/* The applications by bytes, in place. */
+/* The applications by bytes, in place. Comes after the last window. */
 void nj_findings_sort_apps(struct nj_findings *findings);
 
 /* A course of an agent as one value a bin, 0 where it was silent: *ret_values* holds NJ_BINS_MAX. */

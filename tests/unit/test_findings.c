@@ -119,6 +119,28 @@ static void alerts_are_sorted_counted_and_bounded(void **state)
 	nj_findings_fini(&findings);
 }
 
+/* Names beyond the table are summed in its last row, under a name that says so. */
+static void too_many_applications_share_a_row(void **state)
+{
+	(void)state;
+	start(false);
+	struct nj_contact contact = {.role = NJ_ROLE_CLIENT, .opened = 1, .bytes_out = 7};
+	struct nj_window window = {.agent.addr = sample_addr(10, 0, 0, 1), .contacts = &contact, .contacts_n = 1};
+	for (unsigned round = 0; round < 2; round++) {
+		for (unsigned i = 0; i < 300; i++) {
+			snprintf(contact.app, sizeof contact.app, "App%u", i);
+			nj_findings_window(&findings, &window);
+		}
+	}
+	assert_int_equal(findings.apps_n, NJ_FINDING_APPS_MAX);
+	nj_findings_sort_apps(&findings);
+	assert_string_equal(findings.apps[0].name, "others");
+	assert_int_equal(findings.apps[0].flows, 2 * (300 - (NJ_FINDING_APPS_MAX - 1)));
+	assert_int_equal(findings.apps[1].flows, 2);
+	assert_int_equal(findings.apps[1].bytes, 14);
+	nj_findings_fini(&findings);
+}
+
 static void severities_are_reached_from_above_only(void **state)
 {
 	(void)state;
@@ -169,6 +191,7 @@ int main(void)
 		cmocka_unit_test(alerts_are_sorted_counted_and_bounded),
 		cmocka_unit_test(severities_are_reached_from_above_only),
 		cmocka_unit_test(features_find_their_course),
+		cmocka_unit_test(too_many_applications_share_a_row),
 	};
 	return cmocka_run_group_tests_name("findings", tests, NULL, NULL);
 }
