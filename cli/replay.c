@@ -22,7 +22,7 @@ struct replay {
 	struct nj_findings findings;
 	struct nj_facts facts;
 	struct nj_text source, again;
-	bool reader_gone;
+	_Atomic bool reader_gone; /* set where alerts are printed, read by the sensor's thread */
 };
 
 static void on_alert(void *context, const struct nj_alert *alert)
@@ -36,7 +36,9 @@ static void on_alert(void *context, const struct nj_alert *alert)
 		replay->findings.failed = true;
 		return;
 	}
-	replay->reader_gone = fprintf(replay->console->out, "%s\n", json) < 0;
+	/* At once: whoever reads the stream wants an alert when it is raised. */
+	if (fprintf(replay->console->out, "%s\n", json) < 0 || fflush(replay->console->out) != 0)
+		replay->reader_gone = true;
 	free(json);
 }
 
@@ -119,6 +121,13 @@ static void describe_rest(struct replay *replay)
 	replay->facts.extract = arguments->extract;
 }
 
+/* Whether the lines on standard output are all that is wanted: then a reader that goes away ends the run. */
+static bool only_lines(const struct nj_arguments *arguments)
+{
+	return arguments->json && arguments->report == NULL && arguments->store == NULL && arguments->extract == NULL &&
+	       arguments->counters == NULL && arguments->fail_on == 0;
+}
+
 static int analyse(struct replay *replay, struct nj_message *message)
 {
 	struct nj_aggregator_listener listener = {
@@ -129,6 +138,7 @@ static int analyse(struct replay *replay, struct nj_message *message)
 				       .listener = &listener,
 				       .store = replay->arguments->store,
 				       .baseline = replay->arguments->baseline,
+				       .enough = only_lines(replay->arguments) ? &replay->reader_gone : NULL,
 				       .quiet = replay->arguments->quiet};
 	int error = nj_findings_init(&replay->findings, replay->arguments->report != NULL);
 	if (error == NJ_OK)

@@ -104,8 +104,11 @@ static void *run_sensor(void *context)
 {
 	struct session *session = context;
 	int more = 1;
-	while (more > 0 && !atomic_load(&session->aggregator_failed))
+	while (more > 0 && !atomic_load(&session->aggregator_failed)) {
+		if (session->plan->enough != NULL && atomic_load(session->plan->enough))
+			nj_capture_stop(session->reading.capture);
 		more = nj_reading_step(&session->reading, &session->sensor_message);
+	}
 	bool shipping = more < 0 && session->sensor_message.text[0] == '\0';
 	if (more == 0) {
 		more = nj_shipper_finish(session->shipper);

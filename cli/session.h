@@ -11,10 +11,11 @@ struct nj_session_plan {
 	const char *const *paths;
 	uint32_t paths_n;
 	const struct nj_aggregator_listener *listener;
-	const char *store;         /* path or NULL */
-	const char *baseline;      /* path or NULL */
-	const char *save_baseline; /* where to write what was learned, or NULL; nothing is alerted then */
-	bool quiet;                /* no progress, no line about damage */
+	const char *store;          /* path or NULL */
+	const char *baseline;       /* path or NULL */
+	const char *save_baseline;  /* where to write what was learned, or NULL; nothing is alerted then */
+	const _Atomic bool *enough; /* or NULL: once true, the rest of the input is left unread */
+	bool quiet;                 /* no progress, no line about damage */
 };
 
 /* Runs to the end. *ret_facts*: account, counts of shipper and aggregator, memory (source and paths are left alone).

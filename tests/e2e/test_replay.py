@@ -174,6 +174,25 @@ class Replay(craft.Case):
             program.stderr.close()
             self.assertEqual((program.wait(timeout=120), told), (0, b""))
 
+    def test_a_reader_that_has_enough_ends_the_reading(self):
+        """The rest of an endless input is not waited for once nobody reads the alerts."""
+        data = self.capture.bytes()
+        program = subprocess.Popen([self.program, "replay", "--json", "-"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        program.stdout.close()
+        program.stdin.write(data[:24])
+        with self.assertRaises(BrokenPipeError):
+            for shift in range(0, 600 * 500, 600):  # the same five minutes again and again, each later than the one before
+                at = 24
+                while at < len(data):
+                    seconds, rest, kept, wire = struct.unpack_from("<IIII", data, at)
+                    program.stdin.write(struct.pack("<IIII", seconds + shift, rest, kept, wire) + data[at + 16:at + 16 + kept])
+                    at += 16 + kept
+        self.assertEqual(program.wait(timeout=120), 0)
+        try:
+            program.stdin.close()
+        except BrokenPipeError:
+            pass  # what was still buffered has no reader either
+
     def test_a_report_that_cannot_be_written_is_told(self):
         done = self.run_program("replay", "--report", self.path("no/such/folder/r.html"), self.write(), code=3)
         self.assertEqual(len(done.stderr.splitlines()), 1)
