@@ -61,9 +61,9 @@ bool nj_course_of_feature(const char *feature, enum nj_course *ret_course)
 		{"edge", NJ_COURSE_contacts},
 		{"contact", NJ_COURSE_contacts},
 		{"flow", NJ_COURSE_flows_opened},
-		{"beacon", NJ_COURSE_packets_out},
-		{"interval", NJ_COURSE_packets_out},
-		{"period", NJ_COURSE_packets_out},
+		{"beacon", NJ_COURSE_flows_opened},
+		{"interval", NJ_COURSE_flows_opened},
+		{"period", NJ_COURSE_flows_opened},
 		{"packets", NJ_COURSE_packets_out},
 	};
 	for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {

@@ -298,10 +298,9 @@ static struct feature_scale feature_scale(const struct nj_alert_feature *feature
 
 void nj_plot_feature(struct nj_text *text, const struct nj_alert_feature *feature)
 {
-	if (!isfinite(feature->value)) {
-		nj_text_add(text, "<svg class=\"bullet\" aria-hidden=\"true\"></svg>");
+	/* With nothing to hold it against there is nothing to draw. */
+	if (!isfinite(feature->value) || (!isfinite(feature->usual) && !isfinite(feature->peers)))
 		return;
-	}
 	struct feature_scale scale = feature_scale(feature);
 	double value = scaled(&scale, feature->value),
 	       usual = isfinite(feature->usual) ? scaled(&scale, feature->usual) : value;

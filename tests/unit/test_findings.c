@@ -170,7 +170,7 @@ static void features_find_their_course(void **state)
 		{"pcr_external", NJ_COURSE_bytes_out_external},
 		{"dns_information_top", NJ_COURSE_dns_name_bytes},
 		{"icmp_entropy", NJ_COURSE_icmp_payload_bytes_out},
-		{"beacon_score", NJ_COURSE_packets_out},
+		{"beacon_score", NJ_COURSE_flows_opened},
 	};
 	enum nj_course course;
 	(void)state;
