@@ -364,6 +364,11 @@ int nj_aggregator_step(struct nj_aggregator *aggregator, int timeout_ms, struct 
 	return 0;
 }
 
+void nj_aggregator_farewell(struct nj_aggregator *aggregator, uint32_t patience_ms)
+{
+	nj_ingest_farewell(aggregator->ingest, patience_ms);
+}
+
 struct nj_aggregator_counts nj_aggregator_counts(const struct nj_aggregator *aggregator)
 {
 	struct nj_ingest_counts ingest = nj_ingest_counts(aggregator->ingest);

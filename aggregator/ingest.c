@@ -19,6 +19,7 @@
 #define GROUP_MAX   64
 #define QUEUE_MAX   64 /* frames a peer, in the link */
 #define CREDIT      32
+#define FAREWELL_MS 50   /* between two last words */
 #define LINGER_MS   1000 /* for the last acknowledgements, when the aggregator ends */
 #define SENSORS_MAX 4096
 #define JOURNAL_MAX (1ull << 30)
@@ -171,18 +172,17 @@ static int save_changed(struct nj_ingest *in, struct nj_message *message)
 /* =============================== answers =============================== */
 
 /* An answer that cannot be sent is lost: the sensor will ask. */
-static void answer(struct nj_ingest *in, const struct nj_link_peer *peer, const uint8_t *data, size_t size)
+static int answer(struct nj_ingest *in, const struct nj_link_peer *peer, const uint8_t *data, size_t size)
 {
-	int err = nj_link_send(in->link, peer, data, size);
-	(void)err;
+	return nj_link_send(in->link, peer, data, size);
 }
 
-static void acknowledge(struct nj_ingest *in, const struct nj_link_peer *peer, const struct series *series, bool rewind)
+static int acknowledge(struct nj_ingest *in, const struct nj_link_peer *peer, const struct series *series, bool rewind)
 {
 	uint8_t buffer[NJ_WIRE_SMALL_MAX];
 	struct nj_wire_ack ack = {
 		.boot = series->boot, .next = series->next, .credit = in->options.credit, .rewind = rewind};
-	answer(in, peer, buffer, nj_wire_ack_encode(&ack, buffer));
+	return answer(in, peer, buffer, nj_wire_ack_encode(&ack, buffer));
 }
 
 static void refuse(struct nj_ingest *in, const struct nj_link_peer *peer, enum nj_wire_refusal code, const char *reason)
@@ -436,6 +436,30 @@ int nj_ingest_step(struct nj_ingest *in, int timeout_ms, struct nj_message *mess
 	else if (err == NJ_OK)
 		acknowledge_owed(in);
 	return err < 0 ? err : in->handed;
+}
+
+/* To each sensor its last word again; who cannot be reached has gone and is forgotten. */
+static void repeat_last_words(struct nj_ingest *in)
+{
+	uint32_t kept = 0;
+	for (uint32_t i = 0; i < in->sessions_n; i++) {
+		struct session session = in->sessions[i];
+		const struct series *series = find_series(in, session.sensor, session.boot);
+		if (series != NULL && acknowledge(in, &session.peer, series, false) != NJ_ERR_NOT_FOUND)
+			in->sessions[kept++] = session;
+	}
+	in->sessions_n = kept;
+}
+
+void nj_ingest_farewell(struct nj_ingest *in, uint32_t patience_ms)
+{
+	int err = NJ_OK;
+	for (uint32_t waited_ms = 0; err >= 0 && waited_ms < patience_ms; waited_ms += FAREWELL_MS) {
+		repeat_last_words(in);
+		if (in->sessions_n == 0)
+			return;
+		err = nj_ingest_step(in, FAREWELL_MS, NULL);
+	}
 }
 
 int nj_ingest_replay(struct nj_ingest *in, uint64_t position, struct nj_message *message, uint64_t *ret_next)

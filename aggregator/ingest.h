@@ -72,6 +72,11 @@ NJ_MUST_CHECK int nj_ingest_replay(struct nj_ingest *ingest, uint64_t position, 
  * or a negative error. */
 NJ_MUST_CHECK int nj_ingest_step(struct nj_ingest *ingest, int timeout_ms, struct nj_message *message);
 
+/* Before closing for good: answers on, and repeats its last word, until every sensor that was connected has gone or
+ * patience_ms are over. Otherwise the last acknowledgement could die with the connection, and a sensor would wait in
+ * vain for what has long been taken. */
+void nj_ingest_farewell(struct nj_ingest *ingest, uint32_t patience_ms);
+
 /* The journal may lose everything below *position*: a snapshot covers it, or nobody will ask again. */
 NJ_MUST_CHECK int nj_ingest_forget(struct nj_ingest *ingest, uint64_t position, struct nj_message *message);
 

@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define FAREWELL_MS 10000 /* longer than a sensor is silent before it greets again */
+
 static volatile sig_atomic_t stopping;
 
 static void on_signal(int number)
@@ -216,6 +218,8 @@ static int run(const struct arguments *arguments, const struct nj_aggregator_opt
 		if (more < 0)
 			error = more;
 	}
+	if (error == 0 && more == 0)
+		nj_aggregator_farewell(aggregator, FAREWELL_MS);
 	if (print_failed)
 		error = nj_fail(message, NJ_ERR_IO, "writing alerts to standard output failed");
 	report(aggregator);

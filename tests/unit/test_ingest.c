@@ -272,6 +272,29 @@ static void test_restart_goes_on_where_the_journal_ends(void **state)
 	assert_int_equal(system(command), 0);
 }
 
+/* A last acknowledgement may be lost with its connection: it is said again while there is somebody to hear it, and no longer. */
+static void test_farewell_repeats_the_last_word(void **state)
+{
+	(void)state;
+	open_ingest(":memory:");
+	open_sensor();
+	send_hello("tap-1", 0, ANY_KEY_ID);
+	send_batch(0);
+	while (heard_n < 1)
+		assert_true(step(PATIENCE_MS) >= 0);
+	expect_ack(0, true);
+	expect_ack(1, false);
+	expect_silence();
+	nj_ingest_farewell(ingest, 1); /* one round */
+	expect_ack(1, false);
+	send_hello("tap-1", 0, ANY_KEY_ID); /* it missed that too, and asks */
+	nj_ingest_farewell(ingest, 1);
+	expect_ack(1, false);
+	expect_ack(1, true);
+	nj_link_close(&sensor);
+	nj_ingest_farewell(ingest, UINT32_MAX); /* would go on for weeks if it were not for the sensor's having gone */
+}
+
 static void test_small_arena_splits_groups(void **state)
 {
 	(void)state;
@@ -304,6 +327,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_order_repeats_and_gaps, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_refusals_have_no_effect, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_restart_goes_on_where_the_journal_ends, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_farewell_repeats_the_last_word, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_small_arena_splits_groups, setup, teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
