@@ -58,7 +58,8 @@ void nj_aggregator_free(struct nj_aggregator **aggregator);
  * and all is judged; <0 error. */
 NJ_MUST_CHECK int nj_aggregator_step(struct nj_aggregator *aggregator, int timeout_ms, struct nj_message *message);
 
-/* After the end: keeps answering until the sensors, who wait for the last acknowledgement, have gone; at most patience_ms. For sensors of other processes. */
+/* After the end: keeps answering until the sensors, who wait for the last acknowledgement, have gone; at most
+ * patience_ms. For sensors of other processes. */
 void nj_aggregator_farewell(struct nj_aggregator *aggregator, uint32_t patience_ms);
 
 struct nj_aggregator_counts nj_aggregator_counts(const struct nj_aggregator *aggregator);

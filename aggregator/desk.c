@@ -386,7 +386,8 @@ static void judge_score(struct nj_desk *desk, const struct nj_judged *judged, co
 		return;
 	}
 	const struct nj_detector *detector = nj_detectors[score->detector];
-	bool raised = score->certain || strength >= desk->threshold;
+	bool strange = -score->ln_p / M_LN10 >= NJ_DESK_CLOSED_MIN && strength >= desk->threshold;
+	bool raised = score->certain || strange;
 	if (raised && detector->explained_away != NULL &&
 	    detector->explained_away(judged->views, judged->views_n, score)) {
 		desk->counts.explained_away++;

@@ -25,6 +25,9 @@
 #define NJ_DESK_TESTS_MIN 100000.0 /* a day: the quietest network is judged as if so many looks were taken */
 #define NJ_DESK_STRENGTH_MIN                                                                                           \
 	3.5 /* -lg p below which nothing is raised: a quiet network must not be made to fill its budget */
+/* -lg p of the closed form alone below which nothing is raised: what is merely the rarest of a quiet network is not
+ * strange yet. */
+#define NJ_DESK_CLOSED_MIN 3.0
 
 struct nj_desk_options {
 	double alerts_per_day;

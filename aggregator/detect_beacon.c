@@ -259,8 +259,8 @@ const struct nj_detector nj_detector_beacon = {
 	.permission_word = "beacon",
 	.weight = 1,
 	.severity = NJ_SEVERITY_MEDIUM,
-	.harm_more = 1000,
-	.harm_most = 1e9,
+	.harm_more = INFINITY, /* many calls are no greater harm than few */
+	.harm_most = INFINITY,
 	.judge = judge_beacon,
 	.explain = explain_beacon,
 };

@@ -111,10 +111,11 @@ static uint32_t judge_dns(const struct nj_judgement *judgement, struct nj_view *
 			continue;
 		const char *group = grouped(domain->name);
 		uint64_t key = nj_fleet_domain_key(group, judgement->key);
-		if (i < 64 && nj_profile_edges(view->profile) != NULL &&
-		    !nj_bloom_test_add(&view->profile->edges->bloom, view->profile->edges->bits, judgement->start_ns,
-				       key))
-			view->fresh_domains |= 1ull << i;
+		bool today = false;
+		if (nj_profile_edges(view->profile) != NULL)
+			(void)nj_edges_meet(view->profile->edges, judgement->start_ns, key, &today);
+		if (today && i < 64)
+			view->met_domains |= 1ull << i;
 		struct nj_dns_entry *entry;
 		struct nj_name *name = add_domain(judgement, names, domain, group, key, &entry);
 		double bytes = nj_dns_sample_bytes(&entry->sample);

@@ -32,7 +32,7 @@
 #define TARGET_KNOWN       0.6
 #define UPLOAD_RATIO       2.0
 #define PCR_SPAN_NS        (5 * NJ_MINUTE_NS)
-#define SCALE_MIN          0.5
+#define SCALE_MIN          0.7
 
 enum volume_kind { KIND_HOUR, KIND_DAY };
 

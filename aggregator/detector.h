@@ -50,11 +50,12 @@ struct nj_judgement {
 struct nj_view {
 	const struct nj_window *window;
 	struct nj_profile *profile;
-	uint64_t fresh[NJ_CONTACTS_MAX /
-		       64];     /* contacts whose (peer, port) this agent had not met in its 24 hours of memory */
-	uint64_t fresh_domains; /* the same for the window's first 64 domains */
-	bool new_agent_today;   /* to be counted by the fleet */
-	bool hour_closed;       /* an hour of the agent ended, unsuspected: its values are for the group */
+	uint64_t
+		met[NJ_CONTACTS_MAX / 64]; /* contacts met for the first time today, for the fleet's counts of agents */
+	uint64_t fresh[NJ_CONTACTS_MAX / 64]; /* not known at all before, and their opening ended in this window */
+	uint64_t met_domains;                 /* asked for the first time today, among the window's first 64 */
+	bool new_agent_today;                 /* to be counted by the fleet */
+	bool hour_closed;                  /* an hour of the agent ended, unsuspected: its values are for the group */
 	double hour_out_kb, hour_peers[2]; /* of that hour; by enum nj_side */
 	bool gated;                        /* looked like an attack: the baselines did not learn from it */
 };

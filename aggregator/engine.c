@@ -275,8 +275,9 @@ static void teach_contact(struct nj_engine *engine, const struct nj_contact *con
 {
 	const struct nj_hash_key *key = engine->options.hash_key;
 	uint64_t t_ns = engine->judgement.start_ns;
-	bool answered = contact->answered > 0;
-	struct nj_fleet_fact fact = {.agents = 1, .answered = answered, .failed = !answered};
+	bool answered = contact->answered > 0 || contact->bytes_in > 0;
+	bool failed = !answered && nj_contact_opening(contact) != NJ_OPENING_UNKNOWN;
+	struct nj_fleet_fact fact = {.agents = 1, .answered = answered, .failed = failed};
 	fact.key = nj_fleet_service_key(&contact->peer, contact->port, contact->protocol, key);
 	nj_fleet_add(engine->fleet, &fact, t_ns);
 	fact.key = nj_fleet_host_key(&contact->peer, key);
@@ -295,10 +296,10 @@ static void teach_fleet(struct nj_engine *engine)
 		if (view->new_agent_today)
 			nj_fleet_add_agent(engine->fleet, engine->judgement.start_ns);
 		for (uint32_t word = 0; word < NJ_CONTACTS_MAX / 64; word++)
-			for (uint64_t bits = view->fresh[word]; bits != 0; bits &= bits - 1)
+			for (uint64_t bits = view->met[word]; bits != 0; bits &= bits - 1)
 				teach_contact(engine,
 					      &view->window->contacts[word * 64 + (uint32_t)__builtin_ctzll(bits)]);
-		for (uint64_t bits = view->fresh_domains; bits != 0; bits &= bits - 1) {
+		for (uint64_t bits = view->met_domains; bits != 0; bits &= bits - 1) {
 			const struct nj_domain *domain = &view->window->domains[__builtin_ctzll(bits)];
 			struct nj_fleet_fact fact = {.key = nj_fleet_domain_key(domain->name, engine->options.hash_key),
 						     .agents = 1};

@@ -65,8 +65,11 @@ static void mark_fresh(const struct nj_judgement *judgement, struct nj_view *vie
 		if (edges == NULL && (edges = nj_profile_edges(view->profile)) == NULL)
 			return;
 		uint64_t key = nj_fleet_service_key(&contact->peer, contact->port, contact->protocol, judgement->key);
-		bool met = nj_bloom_test_add(&edges->bloom, edges->bits, judgement->start_ns, key);
-		if (!met && known_end)
+		bool today;
+		bool known = nj_edges_meet(edges, judgement->start_ns, key, &today);
+		if (today)
+			view->met[i / 64] |= 1ull << (i % 64);
+		if (!known && known_end)
 			view->fresh[i / 64] |= 1ull << (i % 64);
 	}
 }

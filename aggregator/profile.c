@@ -119,6 +119,14 @@ double nj_turning_estimate(const struct nj_turning *turning)
 	return nj_hll_estimate(&both);
 }
 
+bool nj_edges_meet(struct nj_block_edges *edges, uint64_t t_ns, uint64_t key, bool *ret_today)
+{
+	uint64_t turned_ns = edges->bloom.turned_ns, added = edges->bloom.added;
+	bool known = nj_bloom_test_add(&edges->bloom, edges->bits, t_ns, key);
+	*ret_today = edges->bloom.turned_ns != turned_ns || edges->bloom.added != added;
+	return known;
+}
+
 void nj_sighting_add(struct nj_sighting *ring, uint32_t *count, const struct nj_contact *contact, uint8_t outcome)
 {
 	ring[*count % NJ_SIGHTINGS_MAX] = (struct nj_sighting){.peer = contact->peer,

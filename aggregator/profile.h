@@ -229,6 +229,10 @@ void nj_turning_to(struct nj_turning *turning, uint64_t t_ns, uint64_t span_ns);
 double nj_turning_estimate(const struct nj_turning *turning);
 void nj_counting_to(struct nj_counting *counting, uint64_t t_ns, uint64_t span_ns);
 
+/* Whether the agent knew this key; it does from now on. *ret_today*: it is the first time since the memory's last turn,
+ * a day ago at most: to be counted once. */
+bool nj_edges_meet(struct nj_block_edges *edges, uint64_t t_ns, uint64_t key, bool *ret_today);
+
 /* Remembers a contact in a ring of NJ_SIGHTINGS_MAX. */
 void nj_sighting_add(struct nj_sighting *ring, uint32_t *count, const struct nj_contact *contact, uint8_t outcome);
 
