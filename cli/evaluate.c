@@ -139,7 +139,8 @@ static struct nj_attack_result *add_attack(struct nj_evaluation *evaluation)
 	return attack;
 }
 
-/* The earliest alert of the best kind: paged before queued, made for it before otherwise. */
+/* The earliest alert of the best kind: made for it before otherwise, paged before queued, raised since it began before
+ * one that was there already (a second upload to the same place belongs to the first one's alert). */
 static const struct nj_alert *best_alert(const struct nj_label_row *row, const struct gathered *gathered,
 					 enum nj_found *ret_found)
 {
@@ -150,7 +151,7 @@ static const struct nj_alert *best_alert(const struct nj_label_row *row, const s
 		if (!is_about(row, alert))
 			continue;
 		bool fits = nj_label_fits_detector(row->label, alert->detector);
-		int rank = 2 * fits + !alert->queued;
+		int rank = 4 * fits + 2 * !alert->queued + (alert->time_ns >= row->start_ns);
 		if (rank < best_rank || (rank == best_rank && alert->time_ns >= best->time_ns))
 			continue;
 		best = alert;
@@ -182,6 +183,7 @@ static bool judge_attack(struct evaluate *evaluate, uint32_t capture, uint32_t r
 		uint64_t start_ns = row->start_ns > gathered->first_ns ? row->start_ns : gathered->first_ns;
 		snprintf(attack->detector, sizeof attack->detector, "%s", alert->detector);
 		attack->delay_ns = alert->time_ns > start_ns ? alert->time_ns - start_ns : 0;
+		attack->already = alert->time_ns < row->start_ns;
 		attack->queued = alert->queued;
 	}
 	for (uint32_t i = 0; i < alarms_n; i++)

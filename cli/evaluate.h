@@ -20,7 +20,9 @@ struct nj_attack_result {
 	enum nj_found found;
 	char detector[32];
 	uint64_t delay_ns; /* event time from the label's start (or the capture's first packet) to the alert */
-	bool queued;       /* over the budget: kept, not paged */
+	bool already; /* its alert was raised before it began, about an earlier part of the same: no delay to speak of
+		       */
+	bool queued;  /* over the budget: kept, not paged */
 	uint32_t counters; /* bit set of enum nj_counter that fired on it */
 };
 

@@ -28,6 +28,13 @@ struct quiet_group {
 	uint64_t observed_ns;
 };
 
+static const char *delay_words(const struct nj_attack_result *attack, nj_human text)
+{
+	if (attack->found == NJ_FOUND_MISSED)
+		return "";
+	return attack->already ? "already" : nj_human_span(attack->delay_ns, text);
+}
+
 static const struct nj_label_row *row_of(const struct nj_evaluation *evaluation, const struct nj_attack_result *attack)
 {
 	return &evaluation->labels->captures[attack->capture].rows[attack->row];
@@ -38,7 +45,7 @@ static void add_to_group(struct attack_group *group, const struct nj_attack_resu
 	group->n++;
 	group->found[attack->found]++;
 	group->queued += attack->found != NJ_FOUND_MISSED && attack->queued;
-	if (attack->found != NJ_FOUND_MISSED)
+	if (attack->found != NJ_FOUND_MISSED && !attack->already)
 		group->delays[group->delays_n++] = attack->delay_ns;
 	for (unsigned c = 0; c < NJ_COUNTERS_N; c++)
 		group->counters[c] += attack->counters >> c & 1;
@@ -98,6 +105,24 @@ static uint32_t group_quiet(const struct nj_evaluation *evaluation, struct quiet
 	return n;
 }
 
+/* Alerts in attack captures that are about none of their attacks: false where every host is labelled, else not judged.
+ */
+struct beside {
+	uint32_t paged_false, queued_false, unclear;
+};
+
+static struct beside count_beside(const struct nj_evaluation *evaluation)
+{
+	struct beside beside = {0};
+	for (uint32_t i = 0; i < evaluation->labels->captures_n; i++) {
+		const struct nj_capture_result *result = &evaluation->captures[i];
+		beside.paged_false += result->benign ? 0 : result->paged_false;
+		beside.queued_false += result->benign ? 0 : result->queued_false;
+		beside.unclear += result->paged_unclear;
+	}
+	return beside;
+}
+
 static double per_day(uint32_t n, uint64_t observed_ns)
 {
 	return observed_ns > 0 ? n / ((double)observed_ns / 86400e9) : 0;
@@ -121,11 +146,26 @@ static void add_counter_heads(struct nj_text *text)
 	nj_text_add(text, "\n|");
 }
 
-static void add_group_table(struct nj_text *text, const struct nj_evaluation *evaluation,
-			    const struct attack_group *groups, uint32_t n)
+static void add_total_row(struct nj_text *text, const struct attack_group *groups, uint32_t n)
+{
+	struct attack_group all = {0};
+	for (uint32_t g = 0; g < n; g++) {
+		all.n += groups[g].n;
+		all.queued += groups[g].queued;
+		for (unsigned f = 0; f < 3; f++)
+			all.found[f] += groups[g].found[f];
+		for (unsigned c = 0; c < NJ_COUNTERS_N; c++)
+			all.counters[c] += groups[g].counters[c];
+	}
+	nj_text_format(text, "\n| **all** | %u | %u | %u | %u | %u | | |", all.n, all.found[NJ_FOUND_RIGHT],
+		       all.found[NJ_FOUND_OTHERWISE], all.found[NJ_FOUND_MISSED], all.queued);
+	for (unsigned c = 0; c < NJ_COUNTERS_N; c++)
+		nj_text_format(text, " %u |", all.counters[c]);
+}
+
+static void add_group_table(struct nj_text *text, const struct attack_group *groups, uint32_t n)
 {
 	nj_human median, most;
-	(void)evaluation;
 	nj_text_add(text, "## Attacks by label\n\n| label | attacks | found | otherwise | missed | over budget | "
 			  "median delay | longest |");
 	add_counter_heads(text);
@@ -142,12 +182,14 @@ static void add_group_table(struct nj_text *text, const struct nj_evaluation *ev
 		for (unsigned c = 0; c < NJ_COUNTERS_N; c++)
 			nj_text_format(text, " %u |", group->counters[c]);
 	}
+	add_total_row(text, groups, n);
 	nj_text_add(
 		text,
 		"\n\nFound: by a detector made for it, on an agent or peer the label names, in its time. Otherwise: by "
 		"another detector. Over budget: "
 		"found, but queued rather than paged. Delay: event time from the label's start, or the capture's first "
-		"packet, to the alert. The last "
+		"packet, to the alert; 'already': the alert about an earlier part of the same stood when it began. The "
+		"last "
 		"columns: how many of the attacks each simple counter fired on, computed from the same windows.\n\n");
 }
 
@@ -174,6 +216,16 @@ static void add_quiet_table(struct nj_text *text, const struct quiet_group *grou
 			  "Each capture is judged by itself, with the shipped prior and no history.\n\n");
 }
 
+static void add_beside(struct nj_text *text, const struct nj_evaluation *evaluation)
+{
+	struct beside beside = count_beside(evaluation);
+	nj_text_format(text,
+		       "In the captures with attacks: %u false alerts paged and %u queued, on hosts their labels call "
+		       "benign; %u "
+		       "about addresses no label speaks of, which are counted neither as found nor as false.\n\n",
+		       beside.paged_false, beside.queued_false, beside.unclear);
+}
+
 static void add_attack_table(struct nj_text *text, const struct nj_evaluation *evaluation)
 {
 	nj_human delay;
@@ -190,8 +242,7 @@ static void add_attack_table(struct nj_text *text, const struct nj_evaluation *e
 		add_cell(text, row->words);
 		nj_text_format(text, " %s%s |", found_words[attack->found], attack->queued ? ", over budget" : "");
 		add_cell(text, attack->detector);
-		nj_text_format(text, " %s |",
-			       attack->found != NJ_FOUND_MISSED ? nj_human_span(attack->delay_ns, delay) : "");
+		nj_text_format(text, " %s |", delay_words(attack, delay));
 		for (unsigned c = 0; c < NJ_COUNTERS_N; c++)
 			nj_text_add(text, attack->counters >> c & 1 ? " yes |" : " |");
 	}
@@ -229,8 +280,9 @@ char *nj_evaluation_markdown(const struct nj_evaluation *evaluation)
 		&text,
 		"Budget %g false alerts a day; %u captures judged, %u not (made to break parsers, or passed over).\n\n",
 		evaluation->budget, evaluation->done, evaluation->skipped);
-	add_group_table(&text, evaluation, groups, groups_n);
+	add_group_table(&text, groups, groups_n);
 	add_quiet_table(&text, quiet, quiet_n);
+	add_beside(&text, evaluation);
 	add_attack_table(&text, evaluation);
 	add_false_table(&text, evaluation);
 	free(delays);
@@ -246,8 +298,7 @@ static void print_attacks(struct nj_console *console, const struct nj_evaluation
 		unsigned used = 10 + 12 + 22 + 22;
 		fprintf(console->out, "%s%-10s%s", nj_ink(console, found_inks[attack->found]),
 			found_words[attack->found], nj_ink(console, NJ_INK_PLAIN));
-		nj_console_cell(console, attack->found != NJ_FOUND_MISSED ? nj_human_span(attack->delay_ns, delay) : "",
-				11, true);
+		nj_console_cell(console, delay_words(attack, delay), 11, true);
 		putc(' ', console->out);
 		nj_console_cell(console, attack->detector, 22, false);
 		nj_console_cell(console, row_of(evaluation, attack)->label, 22, false);
@@ -309,6 +360,9 @@ void nj_evaluation_print(struct nj_console *console, const struct nj_evaluation 
 		fprintf(console->out, "%s %s", c > 0 ? ";" : "", nj_counter_words((enum nj_counter)c));
 	for (uint32_t i = 0; i < evaluation->labels->captures_n; i++)
 		damaged += evaluation->captures[i].damaged;
+	struct beside beside = count_beside(evaluation);
+	fprintf(console->out, "\nin attack captures: %u false paged, %u queued, %u about addresses no label speaks of",
+		beside.paged_false, beside.queued_false, beside.unclear);
 	fprintf(console->out, "\n%u captures judged, %u of them damaged; %u not judged\n", evaluation->done, damaged,
 		evaluation->skipped);
 	free(delays);
