@@ -4,8 +4,9 @@
  *
  * A message is an array whose fields are known by position: a reader takes the fields it knows, treats missing ones as
  * zero, and skips what follows. Numbers are small where they can be: vectors are sparse, indices are gaps, times are
- * relative to the window, a text that comes again is a number. On windows of recorded traffic a contact takes 40-50
- * bytes, of which the text table saves a fifth. https://github.com/msgpack/msgpack/blob/master/spec.md */
+ * relative to the window, a text that comes again is a number. On windows of recorded traffic a contact takes 44 to
+ * 59 bytes and numbered texts save 3 to 13 % of a batch; decoding costs 0.2 to 0.4 us a contact, encoding twice that.
+ * https://github.com/msgpack/msgpack/blob/master/spec.md */
 #include "common/wire.h"
 
 #include "common/cursor.h"

@@ -4,7 +4,7 @@
  *
  * Whoever decodes trusts nothing: every length is bounded, every order checked, every number ranged; what is malformed
  * is refused with words and has no effect. Fields appended by a later release are skipped, missing trailing ones are
- * zero, so that neighbouring releases understand each other. Encoding a window takes about 40 bytes a contact; decoding
+ * zero, so that neighbouring releases understand each other. A window takes about 50 bytes a contact; decoding
  * makes one pass without allocation but for the caller's arena. Any thread; a writer belongs to one. */
 #ifndef NJ_COMMON_WIRE_H
 #define NJ_COMMON_WIRE_H
