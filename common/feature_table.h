@@ -79,7 +79,7 @@
 	X(rest_networks, DISTINCT, "networks", "distinct /24 (IPv6: /64) among the rest")                              \
 	X(principals, DISTINCT, "principals", "distinct Kerberos client names used")                                   \
 	X(services_asked, DISTINCT, "services", "distinct Kerberos service names asked for")                           \
-	X(flow_duration_ms, HISTOGRAM, "ms", "duration of the flows that ended")                                       \
+	X(flow_duration_ms, HISTOGRAM, "ms", "duration of the flows that closed by FIN or RST")                        \
 	X(dns_name_length, HISTOGRAM, "B", "length of the names asked for")                                            \
 	X(dns_name_entropy, HISTOGRAM, "mbit", "entropy per character of the part left of the registered domain, 1/1000 bit") \
 	X(request_size, HISTOGRAM, "B", "size of requests")

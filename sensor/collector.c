@@ -134,11 +134,18 @@ static void hand_on(struct nj_collector *c, struct nj_window *window)
 	nj_arena_reset(&c->arena);
 }
 
+/* Most windows are within the caps and go on as they are. */
 static void direct_window(void *context, const struct nj_window *window)
 {
-	struct lane *lane = context;
-	struct nj_window copy = *window;
-	hand_on(lane->collector, &copy);
+	struct nj_collector *c = ((struct lane *)context)->collector;
+	if (window->contacts_n > NJ_CONTACTS_MAX || window->domains_n > NJ_DOMAINS_MAX || window->clients_n > NJ_CLIENTS_MAX) {
+		struct nj_window copy = *window;
+		hand_on(c, &copy);
+		return;
+	}
+	if (c->err == NJ_OK && c->sink.window != NULL)
+		c->err = c->sink.window(c->sink.context, window);
+	c->windows_n++;
 }
 
 static void *copied(struct nj_arena *arena, const void *data, size_t bytes)

@@ -32,7 +32,7 @@ static uint32_t wheel_slots_for(const struct nj_flows_options *options)
 uint64_t nj_flows_memory_bytes(const struct nj_flows_options *options)
 {
 	return (uint64_t)slots_for(options->flows_max) * sizeof(struct nj_flow_hot) +
-	       (uint64_t)options->flows_max * (sizeof(struct nj_flow) + 4 * sizeof(uint32_t)) +
+	       ((uint64_t)options->flows_max + 1) * (sizeof(struct nj_flow) + 4 * sizeof(uint32_t)) +
 	       (uint64_t)wheel_slots_for(options) * sizeof(uint32_t);
 }
 
@@ -49,22 +49,20 @@ int nj_flows_init(struct nj_flows *flows, const struct nj_flows_options *options
 	flows->idle_min_ns = UINT64_MAX;
 	for (unsigned i = 0; i < NJ_IDLE_N; i++)
 		flows->idle_min_ns = options->idle_ns[i] < flows->idle_min_ns ? options->idle_ns[i] : flows->idle_min_ns;
+	size_t n = (size_t)flows->flows_max + 1; /* index 0 stays unused */
 	flows->hot = nj_block_new((size_t)flows->slots * sizeof *flows->hot);
-	flows->flow = nj_block_new((size_t)flows->flows_max * sizeof *flows->flow);
-	flows->slot = malloc((size_t)flows->flows_max * sizeof *flows->slot);
-	flows->due_next = malloc((size_t)flows->flows_max * sizeof *flows->due_next);
-	flows->free = malloc((size_t)flows->flows_max * sizeof *flows->free);
-	flows->touched = malloc((size_t)flows->flows_max * sizeof *flows->touched);
+	flows->flow = nj_block_new(n * sizeof *flows->flow);
+	flows->slot = malloc(n * sizeof *flows->slot);
+	flows->due_next = malloc(n * sizeof *flows->due_next);
+	flows->free = malloc(n * sizeof *flows->free);
+	flows->touched = malloc(n * sizeof *flows->touched);
 	flows->wheel = malloc((size_t)flows->wheel_slots * sizeof *flows->wheel);
-	if (flows->hot == NULL || flows->flow == NULL || flows->slot == NULL || flows->due_next == NULL || flows->free == NULL ||
-	    flows->touched == NULL || flows->wheel == NULL) {
+	if (flows->hot == NULL || flows->flow == NULL || flows->slot == NULL || flows->due_next == NULL ||
+	    flows->free == NULL || flows->touched == NULL || flows->wheel == NULL) {
 		nj_flows_fini(flows);
 		return NJ_ERR_MEMORY;
 	}
-	for (uint32_t i = 0; i < flows->slots; i++)
-		flows->hot[i].flow = NJ_FLOW_NONE;
-	for (uint32_t i = 0; i < flows->flows_max; i++)
-		flows->free[flows->free_n++] = flows->flows_max - 1 - i;
+	flows->fresh = 1;
 	for (uint32_t i = 0; i < flows->wheel_slots; i++)
 		flows->wheel[i] = NJ_FLOW_NONE;
 	return NJ_OK;
@@ -73,7 +71,7 @@ int nj_flows_init(struct nj_flows *flows, const struct nj_flows_options *options
 void nj_flows_fini(struct nj_flows *flows)
 {
 	nj_block_free(flows->hot, (size_t)flows->slots * sizeof *flows->hot);
-	nj_block_free(flows->flow, (size_t)flows->flows_max * sizeof *flows->flow);
+	nj_block_free(flows->flow, ((size_t)flows->flows_max + 1) * sizeof *flows->flow);
 	free(flows->slot);
 	free(flows->due_next);
 	free(flows->free);
@@ -123,7 +121,7 @@ struct nj_flow_hot *nj_flows_find(struct nj_flows *flows, struct nj_hash128 id)
 {
 	for (uint32_t slot = home_of(flows, id);; slot = next_slot(flows, slot)) {
 		struct nj_flow_hot *hot = &flows->hot[slot];
-		if (hot->flow == NJ_FLOW_NONE)
+		if (hot->flow == 0)
 			return NULL;
 		if (hot->id.low == id.low && hot->id.high == id.high)
 			return hot;
@@ -160,12 +158,12 @@ static void flow_begin(struct nj_flow_hot *hot, struct nj_flow *flow, uint64_t t
 
 struct nj_flow_hot *nj_flows_add(struct nj_flows *flows, struct nj_hash128 id, const struct nj_flow_key *key, uint64_t t_ns)
 {
-	if (flows->free_n == 0)
+	if (flows->free_n == 0 && flows->fresh > flows->flows_max)
 		return NULL;
 	uint32_t slot = home_of(flows, id);
-	while (flows->hot[slot].flow != NJ_FLOW_NONE)
+	while (flows->hot[slot].flow != 0)
 		slot = next_slot(flows, slot);
-	uint32_t index = flows->free[--flows->free_n];
+	uint32_t index = flows->free_n > 0 ? flows->free[--flows->free_n] : flows->fresh++;
 	struct nj_flow_hot *hot = &flows->hot[slot];
 	struct nj_flow *flow = &flows->flow[index];
 	hot->id = id;
@@ -188,7 +186,7 @@ void nj_flows_restart(struct nj_flows *flows, struct nj_flow_hot *hot, uint64_t 
 /* Moves back what stands behind the hole as long as it may: a line may not stand before its home. */
 static void close_hole(struct nj_flows *flows, uint32_t hole)
 {
-	for (uint32_t slot = next_slot(flows, hole); flows->hot[slot].flow != NJ_FLOW_NONE; slot = next_slot(flows, slot)) {
+	for (uint32_t slot = next_slot(flows, hole); flows->hot[slot].flow != 0; slot = next_slot(flows, slot)) {
 		uint32_t home = home_of(flows, flows->hot[slot].id);
 		bool stays = hole <= slot ? hole < home && home <= slot : hole < home || home <= slot;
 		if (stays)
@@ -197,7 +195,7 @@ static void close_hole(struct nj_flows *flows, uint32_t hole)
 		flows->slot[flows->hot[hole].flow] = hole;
 		hole = slot;
 	}
-	flows->hot[hole].flow = NJ_FLOW_NONE;
+	flows->hot[hole].flow = 0;
 }
 
 void nj_flows_remove(struct nj_flows *flows, struct nj_flow_hot *hot)
@@ -212,8 +210,13 @@ static uint32_t wheel_pop(struct nj_flows *flows, uint64_t window)
 {
 	uint32_t *first = &flows->wheel[window % flows->wheel_slots], index = *first;
 	*first = flows->due_next[index];
-	if (*first != NJ_FLOW_NONE)
-		__builtin_prefetch(nj_flows_hot(flows, *first));
+	if (*first == NJ_FLOW_NONE)
+		return index;
+	/* The next but one is called from memory: its hot line, and what its end touches of the cold part. */
+	uint32_t next = flows->due_next[*first] != NJ_FLOW_NONE ? flows->due_next[*first] : *first;
+	__builtin_prefetch(nj_flows_hot(flows, next));
+	__builtin_prefetch(&flows->flow[next].window_ns);
+	__builtin_prefetch(&flows->flow[next].first_ns);
 	return index;
 }
 

@@ -5,7 +5,8 @@
  * cannot look for such a pair. All else stands in the *cold* part, touched when a flow opens, once a window, and when something rare happens.
  *
  * A flow is known by its cold part's index, which is stable; the hot part moves when a neighbour in the hash table is removed.
- * Memory: 64 B * 4/3 + 320 B + 16 B a flow, all taken at start. Cost of a look-up: one hash, then one or two lines. */
+ * Memory: 64 B * 4/3 + 320 B + 16 B a flow, all reserved at start
+ * and never initialised as a whole: zero bytes are an empty table. Cost of a look-up: one hash, then one or two lines. */
 #ifndef NJ_SENSOR_FLOW_H
 #define NJ_SENSOR_FLOW_H
 
@@ -51,7 +52,7 @@ struct nj_flow_hot {
 	uint32_t bytes[2];          /* payload without retransmissions, of this window */
 	uint32_t wire_bytes[2];     /* of this window */
 	uint32_t state;             /* enum nj_flow_state */
-	uint32_t flow;              /* index of the cold part; NJ_FLOW_NONE: empty slot */
+	uint32_t flow;              /* index of the cold part, 1 and up; 0: empty slot */
 };
 static_assert(sizeof(struct nj_flow_hot) == 64, "one cache line a flow and packet");
 
@@ -138,10 +139,10 @@ struct nj_flows {
 	struct nj_flow *flow;
 	uint32_t *slot;      /* of each flow's hot part */
 	uint32_t *due_next;  /* of each flow: the next one in its slot of the expiry wheel */
-	uint32_t *free;      /* stack of unused cold indices */
+	uint32_t *free;      /* stack of cold indices given back; those from fresh on were never used */
 	uint32_t *touched;   /* flows with something to tell in this window */
 	uint32_t *wheel;     /* first flow of each slot, by window of its earliest end */
-	uint32_t slots, flows_max, free_n, touched_n, wheel_slots;
+	uint32_t slots, flows_max, free_n, fresh, touched_n, wheel_slots;
 	uint64_t wheel_now;  /* window number up to which the wheel was worked off */
 	uint64_t idle_ns[NJ_IDLE_N], idle_min_ns;
 	uint64_t width_ns;
@@ -153,7 +154,7 @@ void nj_flows_fini(struct nj_flows *flows);
 
 static inline uint32_t nj_flows_n(const struct nj_flows *flows)
 {
-	return flows->flows_max - flows->free_n;
+	return flows->fresh - 1 - flows->free_n;
 }
 
 /* The key of a packet's flow; *ret_side* is the side that sent it. *about*: see struct nj_flow_key. */

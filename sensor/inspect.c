@@ -107,6 +107,11 @@ uint64_t nj_inspect_gave_up(const struct nj_inspect *in)
 	return in->gave_up;
 }
 
+uint64_t nj_inspect_no_buffer(const struct nj_inspect *in)
+{
+	return in->buffers.refused;
+}
+
 /* ------------------------------------------------------------------ the pool */
 
 static void want(struct nj_flow_hot *hot, bool from_client, bool from_server)

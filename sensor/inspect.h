@@ -32,4 +32,7 @@ void nj_inspect_finish(struct nj_inspect *inspect, struct nj_flow_hot *hot, stru
 /* Inspections given up because the pool was empty. */
 uint64_t nj_inspect_gave_up(const struct nj_inspect *inspect);
 
+/* Openings that could not be followed because every reassembly buffer was in use. */
+uint64_t nj_inspect_no_buffer(const struct nj_inspect *inspect);
+
 #endif

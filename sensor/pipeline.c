@@ -54,10 +54,18 @@ struct lane {
 	pthread_cond_t wake;
 };
 
+/* What the one worker gets at a time. */
+struct gather {
+	struct nj_frame frames[FRAMES_AT_ONCE];
+	uint32_t frames_n, used;
+	uint8_t bytes[GATHER_BYTES + FRAME_BYTES_MAX];
+};
+
 struct nj_pipeline {
 	struct nj_pipeline_options options;
 	struct nj_capture *source;
 	struct nj_collector *collector;
+	struct gather *gather; /* with one worker */
 	void (*flow)(void *context, const struct nj_flow_record *flow);
 	void *flow_context;
 	pthread_mutex_t flow_lock;
@@ -76,16 +84,11 @@ static void collector_options(const struct nj_pipeline_options *o, struct nj_col
 					     .hash_key = &o->worker.hash_key};
 }
 
-static uint32_t blocks_of(const struct nj_pipeline_options *options)
-{
-	return options->workers > 1 ? RING_BLOCKS : 1;
-}
-
 uint64_t nj_pipeline_memory_bytes(const struct nj_pipeline_options *options)
 {
 	struct nj_collector_options collector;
 	collector_options(options, &collector);
-	uint64_t ring = blocks_of(options) * sizeof(struct block);
+	uint64_t ring = options->workers > 1 ? RING_BLOCKS * sizeof(struct block) : sizeof(struct gather);
 	return sizeof(struct nj_pipeline) + nj_collector_memory_bytes(&collector) +
 	       options->workers * (nj_worker_memory_bytes(&options->worker) + sizeof(struct lane) + ring);
 }
@@ -243,12 +246,18 @@ static int lane_begin(struct nj_pipeline *p, uint32_t index, struct nj_message *
 	int err = nj_worker_new(&p->options.worker, &sink, message, &lane->worker);
 	if (err < 0)
 		return err;
-	lane->blocks = malloc(blocks_of(&p->options) * sizeof *lane->blocks);
+	if (p->options.workers == 1) {
+		p->gather = malloc(sizeof *p->gather);
+		if (p->gather == NULL)
+			return nj_fail(message, NJ_ERR_MEMORY, "pipeline: no memory");
+		p->gather->frames_n = 0;
+		p->gather->used = 0;
+		return NJ_OK;
+	}
+	lane->blocks = malloc(RING_BLOCKS * sizeof *lane->blocks);
 	if (lane->blocks == NULL)
 		return nj_fail(message, NJ_ERR_MEMORY, "pipeline: no memory for the ring of worker %u", index);
 	lane->blocks[0].used = 0;
-	if (p->options.workers == 1)
-		return NJ_OK;
 	pthread_mutex_init(&lane->lock, NULL);
 	pthread_cond_init(&lane->wake, NULL);
 	if (pthread_create(&lane->thread, NULL, lane_main, lane) != 0)
@@ -322,13 +331,14 @@ void nj_pipeline_free(struct nj_pipeline **pipeline)
 	for (uint32_t i = 0; i < p->lanes_n; i++) {
 		struct lane *lane = &p->lane[i];
 		nj_worker_free(&lane->worker);
-		if (lane->blocks != NULL && p->options.workers > 1) {
+		if (lane->blocks != NULL) {
 			pthread_mutex_destroy(&lane->lock);
 			pthread_cond_destroy(&lane->wake);
 		}
 		free(lane->blocks);
 	}
 	nj_collector_free(&p->collector);
+	free(p->gather);
 	pthread_mutex_destroy(&p->flow_lock);
 	free(p->lane);
 	free(p);
@@ -383,22 +393,26 @@ static int frame_deal(struct nj_pipeline *p, const struct nj_frame *frame)
 /* With one worker: copied too, so that the worker gets some at a time; what it saves is more than what the copy costs. */
 static int gathered_work_off(struct nj_pipeline *p)
 {
-	struct lane *lane = &p->lane[0];
-	(void)work_off(lane->worker, &lane->blocks[0]);
-	lane->blocks[0].used = 0;
+	nj_worker_push_many(p->lane[0].worker, p->gather->frames, p->gather->frames_n);
+	p->gather->frames_n = 0;
+	p->gather->used = 0;
 	return nj_collector_collect(p->collector);
 }
 
 static int frame_gather(struct nj_pipeline *p, const struct nj_frame *frame)
 {
-	struct lane *lane = &p->lane[0];
-	struct entry entry = entry_of(frame);
-	if (lane->blocks[0].used + entry_bytes(&entry) > GATHER_BYTES && lane->blocks[0].used > 0) {
+	struct gather *g = p->gather;
+	uint32_t bytes = frame->captured_bytes < FRAME_BYTES_MAX ? frame->captured_bytes : FRAME_BYTES_MAX;
+	if (g->frames_n == FRAMES_AT_ONCE || (g->used + bytes > GATHER_BYTES && g->used > 0)) {
 		int err = gathered_work_off(p);
 		if (err < 0)
 			return err;
 	}
-	block_add(&lane->blocks[0], &entry, frame->data);
+	struct nj_frame *kept = &g->frames[g->frames_n++];
+	*kept = *frame;
+	kept->captured_bytes = bytes;
+	kept->data = memcpy(g->bytes + g->used, frame->data, bytes);
+	g->used += bytes;
 	return NJ_OK;
 }
 
@@ -490,4 +504,11 @@ void nj_pipeline_totals(const struct nj_pipeline *p, struct nj_pipeline_totals *
 {
 	*ret_totals = (struct nj_pipeline_totals){
 		.account = *nj_collector_total(p->collector), .first_ns = p->first_ns, .last_ns = p->last_ns};
+	for (uint32_t i = 0; p->ended && i < p->lanes_n; i++) {
+		struct nj_worker_counts counts = nj_worker_counts(p->lane[i].worker);
+		ret_totals->counts.classify_gave_up += counts.classify_gave_up;
+		ret_totals->counts.inspect_gave_up += counts.inspect_gave_up;
+		ret_totals->counts.inspect_no_buffer += counts.inspect_no_buffer;
+		ret_totals->counts.names_refused += counts.names_refused;
+	}
 }

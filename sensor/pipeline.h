@@ -24,6 +24,7 @@ struct nj_pipeline_options {
 struct nj_pipeline_totals {
 	struct nj_sensor_account account; /* summed over windows and workers */
 	uint64_t first_ns, last_ns; /* of the frames read */
+	struct nj_worker_counts counts; /* summed over workers; final after the last step */
 };
 
 /* *flow* (NULL: not wanted) is called as flows end; with several workers by their threads, one call at a time, in no particular order. */

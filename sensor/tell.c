@@ -261,13 +261,13 @@ static bool one_sided(const struct nj_flow_hot *hot, const struct nj_flow *flow)
 
 bool nj_tell_end(struct nj_tell *tell, const struct nj_flow_hot *hot, const struct nj_flow *flow)
 {
-	bool sided = one_sided(hot, flow), ended = flow->end_reason == NJ_END_IDLE || flow->end_reason == NJ_END_CLOSED;
-	for (unsigned side = 0; side < 2 && (sided || ended); side++) {
+	bool sided = one_sided(hot, flow), closed = flow->end_reason == NJ_END_CLOSED;
+	for (unsigned side = 0; side < 2 && (sided || closed); side++) {
 		if (!nj_tell_is_agent(&flow->key.addr[side]) || flow->no_agent == side + 1)
 			continue;
 		uint32_t agent = nj_ledger_agent(tell->ledger, &flow->key.addr[side], flow->key.segment, flow->addr_hash[side]);
 		nj_ledger_features(tell->ledger, agent)->flows_one_sided += sided;
-		if (ended)
+		if (closed)
 			nj_ledger_histogram(tell->ledger, agent, NJ_LEDGER_flow_duration_ms, (hot->last_ns - flow->first_ns) / 1000000);
 	}
 	return sided;

@@ -28,9 +28,8 @@ int nj_texts_init(struct nj_texts *texts, uint32_t texts_max, const struct nj_ha
 		nj_texts_fini(texts);
 		return NJ_ERR_MEMORY;
 	}
-	for (uint32_t i = 1; i <= texts_max; i++)
-		texts->text[i].next = i < texts_max ? i + 1 : NJ_TEXT_NONE;
-	texts->free = 1;
+	texts->free = NJ_TEXT_NONE;
+	texts->fresh = 1;
 	return NJ_OK;
 }
 
@@ -43,14 +42,17 @@ void nj_texts_fini(struct nj_texts *texts)
 
 static uint32_t add(struct nj_texts *texts, const char *text, size_t size, uint32_t hash)
 {
-	uint32_t id = texts->free;
-	if (id == NJ_TEXT_NONE) {
+	uint32_t id = texts->free != NJ_TEXT_NONE ? texts->free : texts->fresh;
+	if (id > texts->texts_max) {
 		texts->refused++;
 		return NJ_TEXT_NONE;
 	}
 	struct nj_text *entry = &texts->text[id];
 	uint32_t *bucket = &texts->bucket[hash & (texts->buckets - 1)];
-	texts->free = entry->next;
+	if (texts->free != NJ_TEXT_NONE)
+		texts->free = entry->next;
+	else
+		texts->fresh++;
 	memcpy(entry->text, text, size);
 	entry->text[size] = '\0';
 	entry->hash = hash;

@@ -21,7 +21,7 @@ struct nj_text {
 struct nj_texts {
 	struct nj_text *text; /* [0] stays unused: NJ_TEXT_NONE */
 	uint32_t *bucket;
-	uint32_t texts_max, buckets, free;
+	uint32_t texts_max, buckets, free, fresh; /* places from fresh on were never used */
 	uint64_t refused;     /* names not kept, the table being full */
 	const struct nj_hash_key *key;
 	bool keep_questions;  /* DNS names are worth places here: only where flow records are wanted, since each question is a flow of its own */

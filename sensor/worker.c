@@ -194,6 +194,14 @@ int nj_worker_new(const struct nj_worker_options *options, const struct nj_worke
 	return NJ_OK;
 }
 
+struct nj_worker_counts nj_worker_counts(const struct nj_worker *w)
+{
+	return (struct nj_worker_counts){.classify_gave_up = w->gave_up_classifying,
+					 .inspect_gave_up = nj_inspect_gave_up(w->inspect),
+					 .inspect_no_buffer = nj_inspect_no_buffer(w->inspect),
+					 .names_refused = w->texts.refused};
+}
+
 void nj_worker_free(struct nj_worker **worker)
 {
 	struct nj_worker *w = *worker;
@@ -780,7 +788,7 @@ void nj_worker_finish(struct nj_worker *w)
 	nj_fragment_finish(w->fragment);
 	for (uint32_t slot = 0; slot < w->flows.slots; slot++) {
 		struct nj_flow_hot *hot = &w->flows.hot[slot];
-		if (hot->flow == NJ_FLOW_NONE)
+		if (hot->flow == 0)
 			continue;
 		flow_leave(w, hot, &w->flows.flow[hot->flow], NJ_END_FINISH, w->window_end_ns - 1);
 	}

@@ -50,6 +50,16 @@ void nj_worker_tick(struct nj_worker *worker, uint64_t t_ns);                /* 
 void nj_worker_drain(struct nj_worker *worker, uint64_t t_ns);               /* the source ended at t_ns: flows that ticks let fall silent after it ended with it */
 void nj_worker_finish(struct nj_worker *worker);                             /* ends all flows, closes all windows */
 
+/* What full pools cost, since the start. None of it loses a frame, a flow or a contact. */
+struct nj_worker_counts {
+	uint64_t classify_gave_up;  /* flows whose nDPI state was taken for a newer flow */
+	uint64_t inspect_gave_up;   /* flows whose parser state was */
+	uint64_t inspect_no_buffer; /* openings that could not be put in order, all buffers being in use */
+	uint64_t names_refused;     /* server names and fingerprints that found no place */
+};
+
+struct nj_worker_counts nj_worker_counts(const struct nj_worker *worker);
+
 /* Nothing is left that could speak without a new packet: time may jump. */
 bool nj_worker_is_idle(const struct nj_worker *worker);
 
