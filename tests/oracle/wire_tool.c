@@ -123,6 +123,35 @@ static int write_small(const char *folder)
 	return 0;
 }
 
+static void put_number(FILE *file, uint64_t value, size_t bytes)
+{
+	for (size_t i = 0; i < bytes; i++)
+		fputc((int)(value >> 8 * i & 0xff), file);
+}
+
+static int write_talk(const char *path, unsigned seed)
+{
+	static const uint64_t sequences[] = {5, 6, 6, 9, 7, 8};
+	struct nj_wire_writer *writer;
+	struct any any = {.seed = seed, .arena = &arena, .keys = 100, .list_max = 3};
+	FILE *file = fopen(path, "wb");
+	if (file == NULL || nj_wire_writer_new(&writer) != NJ_OK)
+		return perror(path), 3;
+	put_number(file, seed, 8);
+	put_number(file, sequences[0], 8);
+	for (size_t i = 0; i < sizeof sequences / sizeof *sequences; i++) {
+		size_t size;
+		struct nj_batch batch = any_batch(&any, 2);
+		batch.boot = seed;
+		batch.sequence = sequences[i];
+		const uint8_t *data = any_encode(writer, &batch, &size);
+		put_number(file, size, 4);
+		fwrite(data, 1, size, file);
+	}
+	nj_wire_writer_free(&writer);
+	return fclose(file) == 0 ? 0 : 3;
+}
+
 int main(int argc, char **argv)
 {
 	if (nj_arena_init(&arena, 64 << 20) != NJ_OK)
@@ -134,8 +163,10 @@ int main(int argc, char **argv)
 		code = read_batch(argv[2]);
 	else if (argc == 3 && strcmp(argv[1], "small") == 0)
 		code = write_small(argv[2]);
+	else if (argc == 4 && strcmp(argv[1], "talk") == 0)
+		code = write_talk(argv[2], (unsigned)atoi(argv[3]));
 	else
-		fprintf(stderr, "usage: wire_tool write DIR N SEED | read FILE | small DIR\n");
+		fprintf(stderr, "usage: wire_tool write DIR N SEED | read FILE | small DIR | talk FILE SEED\n");
 	nj_arena_fini(&arena);
 	return code;
 }
