@@ -76,12 +76,24 @@ static struct nj_engine_options engine_options(const struct nj_aggregator_option
 					  .learn_only = options->learn_only};
 }
 
+static struct nj_ingest_options ingest_options(const struct nj_aggregator_options *options)
+{
+	struct nj_ingest_options ingest;
+	nj_ingest_options_init(&ingest);
+	ingest.listen = options->listen;
+	ingest.link_context = options->link_context;
+	ingest.plain_tcp = options->plain_tcp;
+	ingest.journal_path = options->journal_path != NULL ? options->journal_path : ":memory:";
+	ingest.journal_bytes_max = options->journal_bytes_max;
+	ingest.key_id = options->hash_key.id;
+	return ingest;
+}
+
 uint64_t nj_aggregator_memory_bytes(const struct nj_aggregator_options *options)
 {
 	struct nj_engine_options engine = engine_options(options);
 	struct nj_desk_options desk = {.agents_max = options->agents_max};
-	struct nj_ingest_options ingest;
-	nj_ingest_options_init(&ingest);
+	struct nj_ingest_options ingest = ingest_options(options);
 	return sizeof(struct nj_aggregator) + nj_engine_memory_bytes(&engine) + nj_desk_memory_bytes(&desk) +
 	       nj_ingest_memory_bytes(&ingest) + options->pending_bytes_max + ARENA_BYTES;
 }
@@ -271,14 +283,7 @@ static int open_parts(struct nj_aggregator *aggregator, struct nj_message *messa
 	if (options->store_path != NULL &&
 	    (error = nj_store_open(options->store_path, message, &aggregator->store)) != 0)
 		return error;
-	struct nj_ingest_options ingest;
-	nj_ingest_options_init(&ingest);
-	ingest.listen = options->listen;
-	ingest.link_context = options->link_context;
-	ingest.plain_tcp = options->plain_tcp;
-	ingest.journal_path = options->journal_path;
-	ingest.journal_bytes_max = options->journal_bytes_max;
-	ingest.key_id = options->hash_key.id;
+	struct nj_ingest_options ingest = ingest_options(options);
 	struct nj_ingest_listener listener = {.context = aggregator, .batch = on_batch};
 	return nj_ingest_open(&ingest, &listener, message, &aggregator->ingest);
 }

@@ -43,7 +43,7 @@ struct nj_alert {
 	char agent_name[64];             /* from the inventory, or empty */
 	char client[NJ_CLIENT_TEXT_MAX]; /* fingerprint of the program, where one can be told */
 	char detector[32]; /* "scan", "scan-slow", "fanout", "exfil-volume", "exfil-direction", "exfil-new-destination",
-			      "dns-exfil", "icmp-tunnel", "beacon", "decoy" */
+			      "dns-exfil", "icmp-tunnel", "beacon", "decoy", "guessing", "web-enum" */
 	char technique[NJ_ALERT_TECHNIQUES_MAX][16]; /* ATT&CK and ATLAS ids */
 	enum nj_severity severity;
 	double score; /* -lg p */

@@ -19,6 +19,8 @@ const struct nj_detector *const nj_detectors[NJ_DETECTORS] = {
 	[NJ_DETECTOR_DNS] = &nj_detector_dns,
 	[NJ_DETECTOR_ICMP] = &nj_detector_icmp,
 	[NJ_DETECTOR_BEACON] = &nj_detector_beacon,
+	[NJ_DETECTOR_GUESSING] = &nj_detector_guessing,
+	[NJ_DETECTOR_WEB] = &nj_detector_web,
 };
 
 double nj_ln_clamp(double ln_p)

@@ -51,7 +51,8 @@
 	X(names_scale, 1.05, 0.1, 10, "its scale")                                                                     \
 	X(echo_level, 2.0, 0, 40, "score of echo traffic (models/icmp.h) in five minutes")                             \
 	X(echo_scale, 0.8, 0.1, 10, "its scale")                                                                       \
-	X(calls_regular, 0.02, 0.0001, 1, "share of outside destinations that benign programs call by a clock")
+	X(alike_level, 1.5, 0, 20, "ln(1 + equal answers of a web server) in a window with 50 requests and more")      \
+	X(alike_scale, 1.0, 0.1, 10, "its scale")
 
 struct nj_prior {
 	char source[32];

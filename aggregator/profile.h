@@ -163,6 +163,14 @@ struct nj_span {
 	uint32_t suspect; /* some window of it looked like an attack */
 };
 
+/* Outcomes of logins: evidence that drains, and since when there is any. */
+struct nj_login {
+	double sum; /* nats */
+	uint64_t t_ns, since_ns;
+	uint32_t failed, succeeded;
+	struct nj_sighting peer;
+};
+
 struct nj_profile {
 	struct nj_agent_id agent;
 	uint32_t group;
@@ -182,6 +190,7 @@ struct nj_profile {
 		struct nj_sighting peer;
 		float told;
 	} icmp;
+	struct nj_login login;
 	char client[NJ_CLIENT_TEXT_MAX]; /* the fingerprint with most flows of the last window that had any */
 	struct nj_block_edges *edges;    /* owned; NULL until needed, as the others */
 	struct nj_block_fan *fan;
