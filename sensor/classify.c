@@ -1,18 +1,28 @@
 /* nDPI's interface changed often; what differs stands in the first part of this file, by version:
  *   4.2   no input_info argument; caches are members of the module, made on first use, without a switch
  *   4.8   cache sizes by ndpi_set_lru_cache_size()
- *   4.10  ndpi_set_config(); a global context; the protocol pair is a struct of its own
- *   5.0   no protocol bitmask; what was the verdict of detection is a state
- *   6.0   a licence argument
- * Built and run against 4.2; the later branches follow nDPI's own headers and examples and were not compiled on a machine that has them.
+ *   4.10  ndpi_set_config(); a global context, which we need not have; whether to guess is set for the module
+ *   4.12  the protocol pair is a struct of its own
+ *   5.0   no protocol bitmask; the verdict of detection has a state; one call sets all allocators
+ *   6.0   a licence argument: some dissectors (TLS, QUIC, DNS) are under a second licence for use with profit. We
+ *         cannot know who runs this, so we declare the use that needs no contract, which loads the LGPL dissectors
+ *         alone; flows of those protocols then have a guessed label or none
+ * Built and run against 4.2 only. The branches for 4.8, 4.10, 4.12, 4.14, 5.0 and 6.0 were compiled (syntax alone)
+ * against declarations of just the calls used here, copied by hand from what is published, never against a complete
+ * release; docs/dependencies.md says from where, and what is inferred.
  *
- * The caches of 4.2 (32-bit keys made of addresses, seven of them) cannot be disabled, so they are made with one entry, and that entry is emptied after
- * every packet: within one packet they work as intended, from packet to packet they remember nothing. The eighth, of tinc, is freed whenever it appears. */
+ * The caches of 4.2 (32-bit keys made of addresses, seven of them) cannot be disabled, so they are made with one entry,
+ * and that entry is emptied after every packet: within one packet they work as intended, from packet to packet they
+ * remember nothing. The eighth, of tinc, is freed whenever it appears; later versions hide it and have no switch for
+ * it, so there tinc is not looked for at all. */
 #include <ndpi_define.h>
-#if NDPI_MAJOR == 4 && NDPI_MINOR < 4
+#define NJ_NDPI (NDPI_MAJOR * 100 + NDPI_MINOR)
+#if NJ_NDPI < 402 || (NJ_NDPI > 402 && NJ_NDPI < 408)
+#error "nDPI 4.2, or 4.8 and later"
+#endif
+#if NJ_NDPI == 402
 /* Exception: 4.2 shows the members of its module only to itself, and there is no other way to its caches. */
 #define NDPI_LIB_COMPILATION 1
-#define NJ_NDPI_CACHES_BY_HAND 1
 #endif
 #include <ndpi_api.h>
 
@@ -63,21 +73,54 @@ static void counted_free(void *block)
 	free(block);
 }
 
-#ifdef NJ_NDPI_CACHES_BY_HAND
+#if NJ_NDPI >= 500
+static void *counted_calloc(size_t count, size_t size)
+{
+	void *block = calloc(count, size);
+	atomic_fetch_add_explicit(&library_bytes, malloc_usable_size(block), memory_order_relaxed);
+	return block;
+}
+
+static void *counted_realloc(void *block, size_t size)
+{
+	size_t before = malloc_usable_size(block);
+	void *grown = realloc(block, size);
+	if (grown != NULL || size == 0) /* else the old block stands */
+		atomic_fetch_add_explicit(&library_bytes, malloc_usable_size(grown) - before, memory_order_relaxed);
+	return grown;
+}
+
+static void allocations_count(void)
+{
+	ndpi_set_memory_alloction_functions(counted_malloc, counted_free, counted_calloc, counted_realloc, NULL, NULL,
+					    NULL, NULL);
+}
+#else
+static void allocations_count(void)
+{
+	set_ndpi_malloc(counted_malloc);
+	set_ndpi_free(counted_free);
+}
+#endif
+
+#if NJ_NDPI == 402
 /* Of libndpi's own third_party/include/libcache.h, which is not installed; exported without a prefix. */
 void cache_free(struct cache *cache);
 
-#define CACHES_OF(X) X(ookla_cache) X(bittorrent_cache) X(zoom_cache) X(stun_cache) X(tls_cert_cache) X(mining_cache) X(msteams_cache)
+#define CACHES_OF(X)                                                                                                   \
+	X(ookla_cache)                                                                                                 \
+	X(bittorrent_cache) X(zoom_cache) X(stun_cache) X(tls_cert_cache) X(mining_cache) X(msteams_cache)
 
 static bool caches_off(struct ndpi_detection_module_struct *module)
 {
-	/* The members are where these headers say only if the library was built with the same switches; this one lies just before the caches. */
+	/* The members are where these headers say only if the library was built with the same switches; this one lies
+	 * just before the caches. */
 	assert(module->ndpi_num_supported_protocols == ndpi_get_num_supported_protocols(module));
-#define CACHE_OF_ONE(name)                                   \
-	if (module->name != NULL)                            \
-		ndpi_lru_free_cache(module->name);           \
-	module->name = ndpi_lru_cache_init(1);               \
-	if (module->name == NULL)                            \
+#define CACHE_OF_ONE(name)                                                                                             \
+	if (module->name != NULL)                                                                                      \
+		ndpi_lru_free_cache(module->name);                                                                     \
+	module->name = ndpi_lru_cache_init(1);                                                                         \
+	if (module->name == NULL)                                                                                      \
 		return false;
 	CACHES_OF(CACHE_OF_ONE)
 #undef CACHE_OF_ONE
@@ -94,7 +137,7 @@ static inline void caches_forget(struct ndpi_detection_module_struct *module)
 		module->tinc_cache = NULL;
 	}
 }
-#elif NDPI_MAJOR == 4 && NDPI_MINOR < 10
+#elif NJ_NDPI < 410
 static bool caches_off(struct ndpi_detection_module_struct *module)
 {
 	for (int cache = 0; cache < NDPI_LRUCACHE_MAX; cache++)
@@ -109,10 +152,13 @@ static inline void caches_forget(struct ndpi_detection_module_struct *module)
 #else
 static bool caches_off(struct ndpi_detection_module_struct *module)
 {
-	static const char *const keys[] = {"lru.ookla.size", "lru.bittorrent.size", "lru.stun.size",    "lru.tls_cert.size", "lru.mining.size",
-					   "lru.msteams.size", "lru.fpc_dns.size",  "lru.signal.size", "lru.stun_zoom.size"};
+	/* Of every version; one that has no such cache refuses the key, and there is nothing to disable. */
+	static const char *const keys[] = {"lru.ookla.size",  "lru.bittorrent.size", "lru.zoom.size",
+					   "lru.stun.size",   "lru.stun_zoom.size",  "lru.tls_cert.size",
+					   "lru.mining.size", "lru.msteams.size",    "lru.fpc_dns.size",
+					   "lru.signal.size", "hostname_dns_check",  "dpi.address_cache_size"};
 	for (unsigned i = 0; i < sizeof keys / sizeof keys[0]; i++)
-		(void)ndpi_set_config(module, NULL, keys[i], "0"); /* a version without that cache refuses the key: nothing to disable */
+		(void)ndpi_set_config(module, NULL, keys[i], "0");
 	return true;
 }
 
@@ -124,54 +170,82 @@ static inline void caches_forget(struct ndpi_detection_module_struct *module)
 
 static struct ndpi_detection_module_struct *module_init(void)
 {
-#if NDPI_MAJOR >= 6
-	return ndpi_init_detection_module(NULL, NDPI_LICENSE_NOT_FOR_PROFIT_LGPL);
-#elif NDPI_MAJOR == 5 || NDPI_MINOR >= 10
+#if NJ_NDPI >= 600
+	return ndpi_init_detection_module(NULL, NDPI_LICENSE_FOR_PROFIT_LGPL);
+#elif NJ_NDPI >= 410
 	return ndpi_init_detection_module(NULL);
 #else
 	return ndpi_init_detection_module(ndpi_no_prefs);
 #endif
 }
 
-static void module_enable(struct ndpi_detection_module_struct *module)
+static bool module_enable(struct ndpi_detection_module_struct *module)
 {
-#if NDPI_MAJOR < 5
+#if NJ_NDPI >= 500
+	(void)ndpi_set_config(module, "TINC", "enable", "0");
+	return ndpi_finalize_initialization(module) == 0;
+#else
 	NDPI_PROTOCOL_BITMASK all;
 	NDPI_BITMASK_SET_ALL(all);
-	ndpi_set_protocol_detection_bitmask2(module, &all);
+#if NJ_NDPI > 402
+	NDPI_BITMASK_DEL(all, NDPI_PROTOCOL_TINC);
 #endif
+	ndpi_set_protocol_detection_bitmask2(module, &all);
 	(void)ndpi_finalize_initialization(module);
+	return true;
+#endif
 }
 
-static ndpi_protocol packet_process(struct ndpi_detection_module_struct *module, struct ndpi_flow_struct *flow, const struct nj_packet *packet)
+#if NJ_NDPI >= 412
+#define PROTOCOL_PAIR(p) ((p).proto)
+#else
+#define PROTOCOL_PAIR(p) (p)
+#endif
+
+static ndpi_protocol packet_process(struct ndpi_detection_module_struct *module, struct ndpi_flow_struct *flow,
+				    const struct nj_packet *packet)
 {
 	uint16_t size = packet->ip_bytes < UINT16_MAX ? (uint16_t)packet->ip_bytes : UINT16_MAX;
-#if NDPI_MAJOR == 4 && NDPI_MINOR < 4
+#if NJ_NDPI == 402
 	return ndpi_detection_process_packet(module, flow, packet->ip, size, packet->t_ns / 1000000);
 #else
 	return ndpi_detection_process_packet(module, flow, packet->ip, size, packet->t_ns / 1000000, NULL);
 #endif
 }
 
-static ndpi_protocol flow_giveup(struct ndpi_detection_module_struct *module, struct ndpi_flow_struct *flow, bool guess)
+static bool is_final(const ndpi_protocol *found)
 {
-#if NDPI_MAJOR >= 5
-	(void)guess; /* set for the module: dpi.guess_on_giveup, on by default */
-	return ndpi_detection_giveup(module, flow);
-#elif NDPI_MINOR >= 10
-	u_int8_t guessed = 0;
-	(void)guess;
-	return ndpi_detection_giveup(module, flow, &guessed);
+#if NJ_NDPI >= 500
+	return found->state == NDPI_STATE_CLASSIFIED ||
+	       found->state == NDPI_STATE_MONITORING; /* a partial verdict may still change */
 #else
-	u_int8_t guessed = 0;
-	return ndpi_detection_giveup(module, flow, guess, &guessed);
+	return PROTOCOL_PAIR(*found).app_protocol != NDPI_PROTOCOL_UNKNOWN;
 #endif
 }
 
-#if NDPI_MAJOR >= 5 || NDPI_MINOR >= 10
-#define PROTOCOL_PAIR(p) ((p).proto)
+#if NJ_NDPI >= 410
+static ndpi_protocol flow_giveup(struct ndpi_detection_module_struct *module, struct ndpi_flow_struct *flow, bool guess)
+{
+	if (!guess) { /* the call would: dpi.guess_on_giveup, on by default, is set for the whole module */
+		ndpi_protocol found;
+		memset(&found, 0, sizeof found);
+		PROTOCOL_PAIR(found).app_protocol = flow->detected_protocol_stack[0];
+		PROTOCOL_PAIR(found).master_protocol = flow->detected_protocol_stack[1];
+		return found;
+	}
+#if NJ_NDPI >= 500
+	return ndpi_detection_giveup(module, flow);
 #else
-#define PROTOCOL_PAIR(p) (p)
+	u_int8_t guessed = 0;
+	return ndpi_detection_giveup(module, flow, &guessed);
+#endif
+}
+#else
+static ndpi_protocol flow_giveup(struct ndpi_detection_module_struct *module, struct ndpi_flow_struct *flow, bool guess)
+{
+	u_int8_t guessed = 0;
+	return ndpi_detection_giveup(module, flow, guess, &guessed);
+}
 #endif
 
 /* ------------------------------------------------------------------ the same for every version from here on */
@@ -208,8 +282,7 @@ static void pool_init(struct nj_classify *classify)
 int nj_classify_new(uint32_t states_max, struct nj_message *message, struct nj_classify **ret_classify)
 {
 	assert(states_max > 0);
-	set_ndpi_malloc(counted_malloc);
-	set_ndpi_free(counted_free);
+	allocations_count();
 	struct nj_classify *classify = calloc(1, sizeof *classify);
 	if (classify == NULL)
 		return nj_fail(message, NJ_ERR_MEMORY, "no memory for the classifier");
@@ -217,11 +290,12 @@ int nj_classify_new(uint32_t states_max, struct nj_message *message, struct nj_c
 	classify->flows = aligned_alloc(64, states_max * flow_bytes());
 	classify->state = malloc(states_max * sizeof *classify->state);
 	classify->module = module_init();
-	if (classify->flows == NULL || classify->state == NULL || classify->module == NULL || !caches_off(classify->module)) {
+	if (classify->flows == NULL || classify->state == NULL || classify->module == NULL ||
+	    !caches_off(classify->module) || !module_enable(classify->module)) {
 		nj_classify_free(&classify);
-		return nj_fail(message, NJ_ERR_MEMORY, "no memory for the classifier (nDPI %s)", nj_classify_library_version());
+		return nj_fail(message, NJ_ERR_MEMORY, "no memory for the classifier (nDPI %s)",
+			       nj_classify_library_version());
 	}
-	module_enable(classify->module);
 	pool_init(classify);
 	(void)nj_classify_label_make(classify, "Unknown");
 	*ret_classify = classify;
@@ -293,7 +367,7 @@ bool nj_classify_packet(struct nj_classify *classify, uint32_t state, const stru
 {
 	ndpi_protocol found = packet_process(classify->module, flow_of(classify, state), packet);
 	caches_forget(classify->module);
-	return PROTOCOL_PAIR(found).app_protocol != NDPI_PROTOCOL_UNKNOWN;
+	return is_final(&found);
 }
 
 static uint16_t label_find(struct nj_classify *classify, uint32_t id, uint32_t *ret_slot)

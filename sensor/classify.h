@@ -1,12 +1,15 @@
-/* What application a flow speaks, and what is wrong with it, by nDPI. The only file that includes nDPI's headers is classify.c; it compiles against 4.2 and,
- * by its version macros, 4.8 to 6.0. One classifier a worker, used by the worker's thread alone.
+/* What application a flow speaks, and what is wrong with it, by nDPI. The only file that includes nDPI's headers is
+ * classify.c, built against 4.2; its branches for 4.8 to 6.0 were never run. One classifier a worker, used by the
+ * worker's thread alone.
  *
- * nDPI sees the first packets with payload of a flow, until it knows the application or a bound is reached (then it may guess, as ndpiReader does). Its state,
- * 0.7 to 2 kB a flow, comes from a pool and goes back at once: elephants and the long idle have none. What nDPI learns from one flow for another (its caches of
- * addresses) is switched off: a label would depend on which other flows the same worker saw.
+ * nDPI sees the first packets with payload of a flow, until it knows the application or a bound is reached (then it may
+ * guess, as ndpiReader does). Its state, 0.7 to 2 kB a flow, comes from a pool and goes back at once: elephants and the
+ * long idle have none. What nDPI learns from one flow for another (its caches of addresses) is switched off: a label
+ * would depend on which other flows the same worker saw.
  *
- * Memory: states_max * (size of nDPI's flow + 16 B), plus what one detection module takes (2 to 20 MB by version), plus what nDPI itself allocates for
- * strings of flows in the pool; the latter two are measured, see nj_classify_library_bytes(). */
+ * Memory: states_max * (size of nDPI's flow + 16 B), plus what one detection module takes (2 to 20 MB by version), plus
+ * what nDPI itself allocates for strings of flows in the pool; the latter two are measured, see
+ * nj_classify_library_bytes(). */
 #ifndef NJ_SENSOR_CLASSIFY_H
 #define NJ_SENSOR_CLASSIFY_H
 
@@ -15,10 +18,10 @@
 
 #include <stdbool.h>
 
-#define NJ_CLASSIFY_NONE      UINT32_MAX
-#define NJ_LABEL_UNKNOWN      0
-#define NJ_LABELS_MAX         4096 /* distinct labels a worker can tell; further ones are told as Unknown */
-#define NJ_LABEL_TEXT_MAX     64   /* as ndpiReader prints it: master.application; with the NUL */
+#define NJ_CLASSIFY_NONE  UINT32_MAX
+#define NJ_LABEL_UNKNOWN  0
+#define NJ_LABELS_MAX     4096 /* distinct labels a worker can tell; further ones are told as Unknown */
+#define NJ_LABEL_TEXT_MAX 64   /* as ndpiReader prints it: master.application; with the NUL */
 
 struct nj_classify;
 
@@ -28,10 +31,12 @@ struct nj_classify_result {
 };
 
 uint64_t nj_classify_memory_bytes(uint32_t states_max);
-NJ_MUST_CHECK int nj_classify_new(uint32_t states_max, struct nj_message *message, struct nj_classify **ret_classify); /* NJ_ERR_MEMORY */
+NJ_MUST_CHECK int nj_classify_new(uint32_t states_max, struct nj_message *message,
+				  struct nj_classify **ret_classify); /* NJ_ERR_MEMORY */
 void nj_classify_free(struct nj_classify **classify);
 
-/* A state for the flow *owner*; NJ_CLASSIFY_NONE when all are taken: finish that of nj_classify_oldest_owner() first. */
+/* A state for the flow *owner*; NJ_CLASSIFY_NONE when all are taken: finish that of nj_classify_oldest_owner() first.
+ */
 uint32_t nj_classify_begin(struct nj_classify *classify, uint32_t owner);
 uint32_t nj_classify_oldest_owner(const struct nj_classify *classify);
 
@@ -39,7 +44,8 @@ uint32_t nj_classify_oldest_owner(const struct nj_classify *classify);
 bool nj_classify_packet(struct nj_classify *classify, uint32_t state, const struct nj_packet *packet);
 
 /* Gives the state back. *guess*: where nDPI does not know, it may guess by port and address. */
-void nj_classify_finish(struct nj_classify *classify, uint32_t state, bool guess, struct nj_classify_result *ret_result);
+void nj_classify_finish(struct nj_classify *classify, uint32_t state, bool guess,
+			struct nj_classify_result *ret_result);
 
 /* *returns borrowed until* free. */
 const char *nj_classify_label(const struct nj_classify *classify, uint16_t label);
