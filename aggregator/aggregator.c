@@ -349,8 +349,6 @@ void nj_aggregator_free(struct nj_aggregator **pointer)
 
 int nj_aggregator_step(struct nj_aggregator *aggregator, int timeout_ms, struct nj_message *message)
 {
-	if (aggregator->finished)
-		return 0;
 	int handed = nj_ingest_step(aggregator->ingest, timeout_ms, message);
 	if (handed < 0) {
 		if (aggregator->failure.text[0] != '\0' && message != NULL)
@@ -360,13 +358,14 @@ int nj_aggregator_step(struct nj_aggregator *aggregator, int timeout_ms, struct 
 	int error = judge_complete(aggregator, message);
 	if (error != 0)
 		return error;
-	if (!nj_merge_finished(aggregator->merge))
+	if (!nj_merge_finished(aggregator->merge)) {
+		aggregator->finished = false;
 		return 1;
-	error = commit(aggregator, true, message);
-	if (error != 0)
-		return error;
-	aggregator->finished = true;
-	return 0;
+	}
+	if (!aggregator->finished || handed > 0)
+		error = commit(aggregator, true, message);
+	aggregator->finished = error == 0;
+	return error;
 }
 
 void nj_aggregator_farewell(struct nj_aggregator *aggregator, uint32_t patience_ms)

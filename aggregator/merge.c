@@ -151,8 +151,7 @@ static struct pending *copy_batch(const struct nj_batch *batch)
 
 static void note_progress(struct sensor *sensor, const struct nj_batch *batch)
 {
-	if ((batch->flags & NJ_BATCH_FINISH) != 0)
-		sensor->finished = true;
+	sensor->finished = (batch->flags & NJ_BATCH_FINISH) != 0; /* one that starts again is not finished any more */
 	if ((batch->flags & NJ_BATCH_TICK) == 0)
 		return;
 	if (!sensor->told || batch->start_ns > sensor->told_ns)

@@ -19,12 +19,12 @@ PATIENCE_S = 120
 class Processes(craft.Case):
     sensor = aggregator = None  # programs, beside the one under test
 
-    def start_aggregator(self, *words, endpoint="ipc"):
-        """Starts one that ends with its sensors, and waits until they can connect. Gives the process and the endpoint."""
+    def start_aggregator(self, *words, endpoint="ipc", once=True):
+        """Starts one, by default one that ends with its sensors, and waits until they can connect. Gives the process and the endpoint."""
         listen = f"ipc://{self.path('socket')}" if endpoint == "ipc" else "tcp://127.0.0.1:*"
         told = self.path(f"endpoint-{time.monotonic_ns()}")
         with open(self.path("alerts"), "wb") as alerts, open(self.path("aggregator.err"), "wb") as err:
-            process = subprocess.Popen([self.aggregator, "--once", "--alerts", "--listen", listen, "--endpoint-file", told, *words],
+            process = subprocess.Popen([self.aggregator, *["--once"][:once], "--alerts", "--listen", listen, "--endpoint-file", told, *words],
                                        stdout=alerts, stderr=err)
         self.addCleanup(lambda: (process.kill(), process.wait()))
         deadline = time.monotonic() + PATIENCE_S
@@ -77,6 +77,14 @@ class Processes(craft.Case):
         self.assertEqual(sensor.wait(PATIENCE_S), 0)
         self.assertEqual(process.wait(PATIENCE_S), 0)
         self.assertEqual(self.read("alerts"), self.replay(capture))
+
+    def test_an_aggregator_outlives_its_sensors(self):
+        process, where = self.start_aggregator(once=False)
+        for name in ("first", "second", "first"):
+            done = self.run_sensor("--sensor", name, "--aggregator", where, "--set", "finish=10", "--read", CAPTURES[0])
+            self.assertIn(b" + 0 spooled + 0 dropped", done.stderr)
+        process.terminate()
+        self.assertEqual(process.wait(PATIENCE_S), 0, self.read("aggregator.err"))
 
     def test_another_hash_key_is_refused_by_name(self):
         _, where = self.start_aggregator()
