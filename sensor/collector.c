@@ -1,3 +1,5 @@
+/* A k-way merge over lanes whose windows stand ascending by agent: the smallest agent among the heads is taken from
+ * every lane that has it, merged, capped, handed on. With few lanes a linear look at the heads is as good as a heap. */
 #include "sensor/collector.h"
 
 #include "sensor/ledger.h"
@@ -15,10 +17,10 @@ struct lane {
 struct nj_collector {
 	struct nj_collector_options options;
 	struct nj_window_sink sink;
-	struct nj_arena arena;        /* of one agent's merge and cap */
+	struct nj_arena arena; /* of one agent's merge and cap */
 	struct nj_sensor_account total;
 	uint64_t windows_n, lost_contacts; /* of the window being handed on */
-	int err;                      /* first that the sink gave */
+	int err;                           /* first that the sink gave */
 	bool finishing;
 	struct lane lane[];
 };
@@ -38,11 +40,13 @@ uint64_t nj_collector_memory_bytes(const struct nj_collector_options *o)
 {
 	uint64_t bytes = sizeof(struct nj_collector) + o->workers * sizeof(struct lane) + merge_bytes(o);
 	if (o->workers > 1)
-		bytes += o->workers * (nj_ledger_windows_bytes(o->ledger_entries_max) + (uint64_t)windows_max(o) * sizeof(struct nj_window *));
+		bytes += o->workers * (nj_ledger_windows_bytes(o->ledger_entries_max) +
+				       (uint64_t)windows_max(o) * sizeof(struct nj_window *));
 	return bytes;
 }
 
-int nj_collector_new(const struct nj_collector_options *options, const struct nj_window_sink *sink, struct nj_collector **ret_collector)
+int nj_collector_new(const struct nj_collector_options *options, const struct nj_window_sink *sink,
+		     struct nj_collector **ret_collector)
 {
 	assert(options->workers >= 1);
 	struct nj_collector *c = calloc(1, sizeof *c + options->workers * sizeof c->lane[0]);
@@ -58,7 +62,8 @@ int nj_collector_new(const struct nj_collector_options *options, const struct nj
 			break;
 		store->windows_max = windows_max(options);
 		store->windows = malloc(store->windows_max * sizeof(struct nj_window *));
-		ok = ok && store->windows != NULL && nj_arena_init(&store->arena, nj_ledger_windows_bytes(options->ledger_entries_max)) == NJ_OK;
+		ok = ok && store->windows != NULL &&
+		     nj_arena_init(&store->arena, nj_ledger_windows_bytes(options->ledger_entries_max)) == NJ_OK;
 	}
 	if (!ok) {
 		nj_collector_free(&c);
@@ -138,7 +143,8 @@ static void hand_on(struct nj_collector *c, struct nj_window *window)
 static void direct_window(void *context, const struct nj_window *window)
 {
 	struct nj_collector *c = ((struct lane *)context)->collector;
-	if (window->contacts_n > NJ_CONTACTS_MAX || window->domains_n > NJ_DOMAINS_MAX || window->clients_n > NJ_CLIENTS_MAX) {
+	if (window->contacts_n > NJ_CONTACTS_MAX || window->domains_n > NJ_DOMAINS_MAX ||
+	    window->clients_n > NJ_CLIENTS_MAX) {
 		struct nj_window copy = *window;
 		hand_on(c, &copy);
 		return;
@@ -163,12 +169,12 @@ static bool lists_copy(struct nj_arena *arena, struct nj_window *copy, const str
 	copy->contacts = copied(arena, from->contacts, from->contacts_n * sizeof *from->contacts);
 	copy->domains = copied(arena, from->domains, from->domains_n * sizeof *from->domains);
 	copy->clients = copied(arena, from->clients, from->clients_n * sizeof *from->clients);
-	bool ok = (from->contacts_n == 0 || copy->contacts != NULL) && (from->domains_n == 0 || copy->domains != NULL) &&
-		  (from->clients_n == 0 || copy->clients != NULL);
+	bool ok = (from->contacts_n == 0 || copy->contacts != NULL) &&
+		  (from->domains_n == 0 || copy->domains != NULL) && (from->clients_n == 0 || copy->clients != NULL);
 #define VECTOR_BYTES_DISTINCT  NJ_DISTINCT_REGISTERS
 #define VECTOR_BYTES_HISTOGRAM (NJ_HISTOGRAM_BUCKETS * sizeof(uint32_t))
-#define VECTOR_COPY(name, kind, unit, meaning)                            \
-	copy->name = copied(arena, from->name, VECTOR_BYTES_##kind);      \
+#define VECTOR_COPY(name, kind, unit, meaning)                                                                         \
+	copy->name = copied(arena, from->name, VECTOR_BYTES_##kind);                                                   \
 	ok = ok && (from->name == NULL || copy->name != NULL);
 	NJ_FEATURE_VECTORS(VECTOR_COPY)
 #undef VECTOR_COPY
@@ -245,7 +251,8 @@ static bool next_agent(struct nj_collector *c, struct nj_window *ret_window)
 	bool begun = false;
 	for (uint32_t i = 0; i < c->options.workers; i++) {
 		struct lane *lane = &c->lane[i];
-		if (lane->next == lane->store.windows_n || nj_agent_id_compare(&lane->store.windows[lane->next]->agent, &agent) != 0)
+		if (lane->next == lane->store.windows_n ||
+		    nj_agent_id_compare(&lane->store.windows[lane->next]->agent, &agent) != 0)
 			continue;
 		const struct nj_window *head = lane->store.windows[lane->next++];
 		if (!begun)
@@ -279,7 +286,9 @@ static int collect_stores(struct nj_collector *c)
 		if (!store->told)
 			continue;
 		told = true;
-		start_ns = store->start_ns > start_ns ? store->start_ns : start_ns; /* a worker without a single frame finishes in window 0 */
+		start_ns = store->start_ns > start_ns
+				   ? store->start_ns
+				   : start_ns; /* a worker without a single frame finishes in window 0 */
 		nj_account_add(&account, &store->account);
 		account.windows_dropped += store->lost;
 	}

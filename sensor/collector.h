@@ -1,8 +1,10 @@
-/* Joins what the workers of a sensor tell about one window: windows of the same agent are merged, capped, and handed on in ascending order of agents; accounts are
- * summed. What comes out does not depend on how many workers there were. Used by the pipeline's thread.
+/* Joins what the workers of a sensor tell about one window: windows of the same agent are merged, capped, and handed on
+ * in ascending order of agents; accounts are summed. What comes out does not depend on how many workers there were.
+ * Used by the pipeline's thread.
  *
- * With one worker windows pass straight through. With more, each worker's thread stores copies of its windows in a store of its own, and the collector works
- * when all have closed the window. Memory: a store a worker (nj_ledger_windows_bytes) and twice as much to merge in. */
+ * With one worker windows pass straight through. With more, each worker's thread stores copies of its windows in a
+ * store of its own, and the collector works when all have closed the window. Memory: a store a worker
+ * (nj_ledger_windows_bytes) and twice as much to merge in. */
 #ifndef NJ_SENSOR_COLLECTOR_H
 #define NJ_SENSOR_COLLECTOR_H
 
@@ -15,9 +17,9 @@ struct nj_window_store {
 	struct nj_arena arena;
 	struct nj_window **windows; /* ascending by agent */
 	uint32_t windows_n, windows_max;
-	uint64_t lost;              /* windows that found no room */
+	uint64_t lost; /* windows that found no room */
 	uint64_t start_ns;
-	bool told;                  /* account is filled */
+	bool told; /* account is filled */
 	struct nj_sensor_account account;
 };
 
@@ -32,17 +34,19 @@ struct nj_collector_options {
 };
 
 uint64_t nj_collector_memory_bytes(const struct nj_collector_options *options);
-NJ_MUST_CHECK int nj_collector_new(const struct nj_collector_options *options, const struct nj_window_sink *sink, struct nj_collector **ret_collector);
+NJ_MUST_CHECK int nj_collector_new(const struct nj_collector_options *options, const struct nj_window_sink *sink,
+				   struct nj_collector **ret_collector);
 void nj_collector_free(struct nj_collector **collector);
 
-/* The sink for worker *index*'s windows and window ends, whose flow member stays for the caller to set. Each may run on its own thread, except when there is
- * one worker: then windows go on at once. */
+/* The sink for worker *index*'s windows and window ends, whose flow member stays for the caller to set. Each may run on
+ * its own thread, except when there is one worker: then windows go on at once. */
 void nj_collector_worker_sink(struct nj_collector *collector, uint32_t index, struct nj_worker_sink *ret_sink);
 
 /* What the workers tell from now on is their last window. */
 void nj_collector_finish(struct nj_collector *collector);
 
-/* All workers have told what they had to tell of one window: hands it on. The error that the sink gave, once it gave one. */
+/* All workers have told what they had to tell of one window: hands it on. The error that the sink gave, once it gave
+ * one. */
 NJ_MUST_CHECK int nj_collector_collect(struct nj_collector *collector);
 
 /* Everything handed on so far, summed. */

@@ -1,3 +1,6 @@
+/* A ping's reply repeats identifier, sequence number and payload of its request (RFC 792, RFC 4443). Tunnels answer with
+ * data of their own, or without being asked. Sixteen bits of each suffice: one forged reply in 65,536 passes as honest,
+ * and a tunnel sends many. */
 #include "sensor/echo.h"
 
 #include <math.h>
@@ -6,14 +9,16 @@ enum { ECHO_REPLY = 0, ECHO_REQUEST = 8, V6_ECHO_REQUEST = 128, V6_ECHO_REPLY = 
 
 bool nj_echo_is_request(const struct nj_packet *packet)
 {
-	return packet->protocol == NJ_PROTOCOL_ICMP ? packet->icmp_type == ECHO_REQUEST
-						    : packet->protocol == NJ_PROTOCOL_ICMPV6 && packet->icmp_type == V6_ECHO_REQUEST;
+	return packet->protocol == NJ_PROTOCOL_ICMP
+		       ? packet->icmp_type == ECHO_REQUEST
+		       : packet->protocol == NJ_PROTOCOL_ICMPV6 && packet->icmp_type == V6_ECHO_REQUEST;
 }
 
 bool nj_echo_is_reply(const struct nj_packet *packet)
 {
-	return packet->protocol == NJ_PROTOCOL_ICMP ? packet->icmp_type == ECHO_REPLY
-						    : packet->protocol == NJ_PROTOCOL_ICMPV6 && packet->icmp_type == V6_ECHO_REPLY;
+	return packet->protocol == NJ_PROTOCOL_ICMP
+		       ? packet->icmp_type == ECHO_REPLY
+		       : packet->protocol == NJ_PROTOCOL_ICMPV6 && packet->icmp_type == V6_ECHO_REPLY;
 }
 
 /* FNV-1a, folded: it need not be keyed, since who forges a match only hides as an ordinary ping. */
@@ -25,7 +30,8 @@ static uint16_t digest(const uint8_t *data, uint32_t bytes)
 	return (uint16_t)(hash ^ hash >> 16);
 }
 
-/* Identifier and sequence number are the four bytes before the payload; without payload they are out of reach, and all such packets alike. */
+/* Identifier and sequence number are the four bytes before the payload; without payload they are out of reach, and all
+ * such packets alike. */
 static uint16_t key_of(const struct nj_packet *packet)
 {
 	uint16_t key = packet->payload != NULL ? digest(packet->payload - 4, 4) : 1;

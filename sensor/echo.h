@@ -1,4 +1,5 @@
-/* ICMP echo as a conversation: does a reply bring back what the request carried? Pure functions over 32 bytes a flow, zeroed at its start; any thread. */
+/* ICMP echo as a conversation: does a reply bring back what the request carried? Pure functions over 32 bytes a flow,
+ * zeroed at its start; any thread. */
 #ifndef NJ_SENSOR_ECHO_H
 #define NJ_SENSOR_ECHO_H
 

@@ -1,9 +1,10 @@
-/* Open addressing with linear probing in a table of hot lines, at most three quarters full: neighbours are prefetched by the
- * machine, so the second probe costs little. Removing closes the hole by moving later lines back (Knuth, TAOCP 3, 6.4, algorithm R), which keeps
- * probes short for ever; a move is told to the cold part.
+/* Open addressing with linear probing in a table of hot lines, at most three quarters full: neighbours are prefetched
+ * by the machine, so the second probe costs little. Removing closes the hole by moving later lines back (Knuth, TAOCP
+ * 3, 6.4, algorithm R), which keeps probes short for ever; a move is told to the cold part.
  *
- * Silence is judged lazily: a flow stands in the wheel slot of the window in which it would end if it stayed silent from when it was put there. When
- * that window closes the flow is looked at, and put further on if it has spoken since. So packets cost the wheel nothing. */
+ * Silence is judged lazily: a flow stands in the wheel slot of the window in which it would end if it stayed silent
+ * from when it was put there. When that window closes the flow is looked at, and put further on if it has spoken since.
+ * So packets cost the wheel nothing. */
 #include "sensor/flow.h"
 
 #include "sensor/block.h"
@@ -12,7 +13,8 @@
 #include <string.h>
 
 #define PROBED_FOR_OLDEST_MAX 16
-#define LOOKED_AT_NS          30000000000ull /* a long idle timeout is asked after this often: the flow may have closed meanwhile */
+#define LOOKED_AT_NS                                                                                                   \
+	30000000000ull /* a long idle timeout is asked after this often: the flow may have closed meanwhile */
 
 static uint32_t slots_for(uint32_t flows_max)
 {
@@ -48,7 +50,8 @@ int nj_flows_init(struct nj_flows *flows, const struct nj_flows_options *options
 	memcpy(flows->idle_ns, options->idle_ns, sizeof flows->idle_ns);
 	flows->idle_min_ns = UINT64_MAX;
 	for (unsigned i = 0; i < NJ_IDLE_N; i++)
-		flows->idle_min_ns = options->idle_ns[i] < flows->idle_min_ns ? options->idle_ns[i] : flows->idle_min_ns;
+		flows->idle_min_ns =
+			options->idle_ns[i] < flows->idle_min_ns ? options->idle_ns[i] : flows->idle_min_ns;
 	size_t n = (size_t)flows->flows_max + 1; /* index 0 stays unused */
 	flows->hot = nj_block_new((size_t)flows->slots * sizeof *flows->hot);
 	flows->flow = nj_block_new(n * sizeof *flows->flow);
@@ -150,13 +153,15 @@ static void flow_begin(struct nj_flow_hot *hot, struct nj_flow *flow, uint64_t t
 {
 	hot->last_ns = t_ns;
 	memset(hot->next_sequence, 0, offsetof(struct nj_flow_hot, flow) - offsetof(struct nj_flow_hot, next_sequence));
-	memset((uint8_t *)flow + offsetof(struct nj_flow, window_ns), 0, offsetof(struct nj_flow, gap) - offsetof(struct nj_flow, window_ns));
+	memset((uint8_t *)flow + offsetof(struct nj_flow, window_ns), 0,
+	       offsetof(struct nj_flow, gap) - offsetof(struct nj_flow, window_ns));
 	flow->ndpi = NJ_FLOW_NONE;
 	flow->inspection = NJ_FLOW_NONE;
 	flow->first_ns = t_ns;
 }
 
-struct nj_flow_hot *nj_flows_add(struct nj_flows *flows, struct nj_hash128 id, const struct nj_flow_key *key, uint64_t t_ns)
+struct nj_flow_hot *nj_flows_add(struct nj_flows *flows, struct nj_hash128 id, const struct nj_flow_key *key,
+				 uint64_t t_ns)
 {
 	if (flows->free_n == 0 && flows->fresh > flows->flows_max)
 		return NULL;
@@ -243,17 +248,20 @@ uint32_t nj_flows_expired(struct nj_flows *flows, uint64_t window)
 	return NJ_FLOW_NONE;
 }
 
-/* Takes some of those that would be looked at next anyway; the one whose silence would be over first goes, the others are put back where they belong. */
+/* Takes some of those that would be looked at next anyway; the one whose silence would be over first goes, the others
+ * are put back where they belong. */
 uint32_t nj_flows_oldest(struct nj_flows *flows)
 {
 	assert(nj_flows_n(flows) > 0);
 	uint32_t taken[PROBED_FOR_OLDEST_MAX], n = 0, oldest = 0;
-	for (uint64_t window = flows->wheel_now; n < PROBED_FOR_OLDEST_MAX && window < flows->wheel_now + flows->wheel_slots; window++)
+	for (uint64_t window = flows->wheel_now;
+	     n < PROBED_FOR_OLDEST_MAX && window < flows->wheel_now + flows->wheel_slots; window++)
 		while (n < PROBED_FOR_OLDEST_MAX && !wheel_slot_is_empty(flows, window))
 			taken[n++] = wheel_pop(flows, window);
 	assert(n > 0);
 	for (uint32_t i = 1; i < n; i++)
-		if (nj_flows_due_ns(flows, nj_flows_hot(flows, taken[i])) < nj_flows_due_ns(flows, nj_flows_hot(flows, taken[oldest])))
+		if (nj_flows_due_ns(flows, nj_flows_hot(flows, taken[i])) <
+		    nj_flows_due_ns(flows, nj_flows_hot(flows, taken[oldest])))
 			oldest = i;
 	for (uint32_t i = 0; i < n; i++)
 		if (i != oldest)
@@ -327,7 +335,8 @@ static bool gaps_open(const struct nj_flow_gap gap[NJ_FLOW_GAPS_MAX])
 	return false;
 }
 
-uint32_t nj_flow_new_bytes(struct nj_flow_hot *hot, struct nj_flow *flow, unsigned side, uint32_t sequence, uint32_t size)
+uint32_t nj_flow_new_bytes(struct nj_flow_hot *hot, struct nj_flow *flow, unsigned side, uint32_t sequence,
+			   uint32_t size)
 {
 	uint32_t known = (uint32_t)NJ_FLOW_SEQUENCE << side, gap = (uint32_t)NJ_FLOW_GAP << side;
 	uint32_t next = hot->next_sequence[side], end = sequence + size;

@@ -1,12 +1,14 @@
-/* The flow table: which conversation a packet belongs to, and what a packet changes in it. One table a worker, used by the worker's thread alone.
+/* The flow table: which conversation a packet belongs to, and what a packet changes in it. One table a worker, used by
+ * the worker's thread alone.
  *
- * A packet touches one 64-byte line, the flow's *hot* part, found by a keyed 128-bit hash of its key: the hash is the identity, the key itself is
- * compared nowhere on the way. Two of 2^20 flows that live at once share a hash with a chance of 2^-89, and who does not know the hash key
- * cannot look for such a pair. All else stands in the *cold* part, touched when a flow opens, once a window, and when something rare happens.
+ * A packet touches one 64-byte line, the flow's *hot* part, found by a keyed 128-bit hash of its key: the hash is the
+ * identity, the key itself is compared nowhere on the way. Two of 2^20 flows that live at once share a hash with a
+ * chance of 2^-89, and who does not know the hash key cannot look for such a pair. All else stands in the *cold* part,
+ * touched when a flow opens, once a window, and when something rare happens.
  *
- * A flow is known by its cold part's index, which is stable; the hot part moves when a neighbour in the hash table is removed.
- * Memory: 64 B * 4/3 + 320 B + 16 B a flow, all reserved at start
- * and never initialised as a whole: zero bytes are an empty table. Cost of a look-up: one hash, then one or two lines. */
+ * A flow is known by its cold part's index, which is stable; the hot part moves when a neighbour in the hash table is
+ * removed. Memory: 64 B * 4/3 + 320 B + 16 B a flow, all reserved at start and never initialised as a whole: zero bytes
+ * are an empty table. Cost of a look-up: one hash, then one or two lines. */
 #ifndef NJ_SENSOR_FLOW_H
 #define NJ_SENSOR_FLOW_H
 
@@ -21,7 +23,8 @@
 #define NJ_FLOW_NONE       UINT32_MAX
 #define NJ_FLOW_GAPS_MAX   2 /* holes in the sequence remembered per direction */
 #define NJ_FLOW_BURSTS_MAX 4
-#define NJ_FLOW_SPILL_BYTES (1u << 30) /* a window counter of the hot part goes to the cold part here, so that 32 bits suffice */
+#define NJ_FLOW_SPILL_BYTES                                                                                            \
+	(1u << 30) /* a window counter of the hot part goes to the cold part here, so that 32 bits suffice */
 
 /* Bits of nj_flow_hot.state. A pair of bits belongs to side 0 and side 1: shift by the side. */
 enum nj_flow_state {
@@ -38,21 +41,21 @@ enum nj_flow_state {
 	NJ_FLOW_CLASSIFY = 1 << 16, /* nDPI wants more of its packets */
 	NJ_FLOW_PENDING = 1 << 17,  /* opened, outcome not yet known */
 	NJ_FLOW_TCP = 1 << 18,
-	NJ_FLOW_ENDED = 1 << 19,    /* its end was counted */
-	NJ_FLOW_IDLE_SHIFT = 20,    /* two bits: enum nj_flow_idle */
+	NJ_FLOW_ENDED = 1 << 19, /* its end was counted */
+	NJ_FLOW_IDLE_SHIFT = 20, /* two bits: enum nj_flow_idle */
 };
 
 enum nj_flow_idle { NJ_IDLE_TCP, NJ_IDLE_UDP, NJ_IDLE_ICMP, NJ_IDLE_CLOSED, NJ_IDLE_N };
 
 struct nj_flow_hot {
 	struct nj_hash128 id;
-	uint64_t last_ns;           /* of the last packet */
-	uint32_t next_sequence[2];  /* per side: highest TCP sequence seen, plus one */
-	uint32_t packets[2];        /* per side, of this window */
-	uint32_t bytes[2];          /* payload without retransmissions, of this window */
-	uint32_t wire_bytes[2];     /* of this window */
-	uint32_t state;             /* enum nj_flow_state */
-	uint32_t flow;              /* index of the cold part, 1 and up; 0: empty slot */
+	uint64_t last_ns;          /* of the last packet */
+	uint32_t next_sequence[2]; /* per side: highest TCP sequence seen, plus one */
+	uint32_t packets[2];       /* per side, of this window */
+	uint32_t bytes[2];         /* payload without retransmissions, of this window */
+	uint32_t wire_bytes[2];    /* of this window */
+	uint32_t state;            /* enum nj_flow_state */
+	uint32_t flow;             /* index of the cold part, 1 and up; 0: empty slot */
 };
 static_assert(sizeof(struct nj_flow_hot) == 64, "one cache line a flow and packet");
 
@@ -74,44 +77,45 @@ static_assert(sizeof(struct nj_flow_key) == 56, "hashed as bytes, so without pad
 /* Bits of nj_flow.window_flags: told once, in the window in which it happened. */
 enum nj_flow_news { NJ_NEWS_OPENED = 1, NJ_NEWS_OUTCOME = 2, NJ_NEWS_MIDSTREAM = 4, NJ_NEWS_CLIENT = 8 };
 
-/* Laid out by when it is touched: the first three lines once a window, the fourth when the flow opens, the rest rarely. */
+/* Laid out by when it is touched: the first three lines once a window, the fourth when the flow opens, the rest rarely.
+ */
 struct nj_flow {
 	struct nj_flow_key key;
-	uint32_t addr_hash[2];  /* of segment and address, per side: finds the agent in the ledger */
+	uint32_t addr_hash[2]; /* of segment and address, per side: finds the agent in the ledger */
 
 	/* this window */
-	uint64_t window_ns;     /* first packet */
-	uint64_t outcome_ns;    /* when the outcome became known */
-	uint64_t risks;         /* nDPI risk bits */
+	uint64_t window_ns;  /* first packet */
+	uint64_t outcome_ns; /* when the outcome became known */
+	uint64_t risks;      /* nDPI risk bits */
 	uint32_t retransmitted_window;
 	uint32_t requests_window;
 	uint32_t bursts;
 	uint16_t burst_ms[NJ_FLOW_BURSTS_MAX];
 	uint8_t bursts_n;
-	uint8_t news;           /* enum nj_flow_news */
-	uint8_t facts;          /* enum nj_flow_fact of sensor/note.h */
-	uint8_t external;       /* bit of a side: outside the home networks */
-	uint8_t no_agent;       /* side + 1 that is a broadcast address; 0 none */
-	uint8_t outcome;        /* enum nj_outcome */
-	uint16_t label;         /* sensor/classify.h; 0 unknown */
-	uint16_t icmp;          /* type << 8 | code of the first packet */
-	uint8_t spilled;        /* spilled_* below are in use */
-	uint8_t client_kind;    /* enum nj_client_kind of client text or fingerprint, 0 none */
-	uint32_t server_name;   /* names are in sensor/text.h; 0 none */
+	uint8_t news;         /* enum nj_flow_news */
+	uint8_t facts;        /* enum nj_flow_fact of sensor/note.h */
+	uint8_t external;     /* bit of a side: outside the home networks */
+	uint8_t no_agent;     /* side + 1 that is a broadcast address; 0 none */
+	uint8_t outcome;      /* enum nj_outcome */
+	uint16_t label;       /* sensor/classify.h; 0 unknown */
+	uint16_t icmp;        /* type << 8 | code of the first packet */
+	uint8_t spilled;      /* spilled_* below are in use */
+	uint8_t client_kind;  /* enum nj_client_kind of client text or fingerprint, 0 none */
+	uint32_t server_name; /* names are in sensor/text.h; 0 none */
 
 	/* totals, up to the last window */
 	uint64_t packets[2], bytes[2], wire_bytes[2]; /* per side */
 	uint64_t retransmitted;
 	uint32_t requests;
-	uint32_t touched_at;    /* place in the list of touched flows */
+	uint32_t touched_at; /* place in the list of touched flows */
 
 	/* life */
 	uint64_t first_ns;
-	uint32_t ndpi;          /* state in sensor/classify.h, or NJ_FLOW_NONE */
-	uint32_t inspection;    /* state in sensor/inspect.h, or NJ_FLOW_NONE */
+	uint32_t ndpi;       /* state in sensor/classify.h, or NJ_FLOW_NONE */
+	uint32_t inspection; /* state in sensor/inspect.h, or NJ_FLOW_NONE */
 	uint32_t initial_sequence[2];
-	uint8_t end_reason;     /* enum nj_flow_end */
-	uint8_t ndpi_packets;   /* shown to nDPI */
+	uint8_t end_reason;   /* enum nj_flow_end */
+	uint8_t ndpi_packets; /* shown to nDPI */
 	uint8_t seen_start;
 	uint32_t client_text, fingerprint, hassh_server, alpn, dns_name;
 	uint16_t tls_version, tls_cipher, dns_type;
@@ -120,7 +124,8 @@ struct nj_flow {
 		struct nj_flow_gap gap[2][NJ_FLOW_GAPS_MAX]; /* TCP, per side; valid while its bit NJ_FLOW_GAP is set */
 		struct nj_echo echo;                         /* ICMP */
 	};
-	uint64_t spilled_bytes[2], spilled_wire_bytes[2]; /* of this window, moved here before the hot counters overflow */
+	uint64_t spilled_bytes[2],
+		spilled_wire_bytes[2]; /* of this window, moved here before the hot counters overflow */
 };
 static_assert(offsetof(struct nj_flow, window_ns) == 64, "the key fills a line");
 static_assert(offsetof(struct nj_flow, packets) == 128, "what a window touches fills a line");
@@ -137,13 +142,13 @@ struct nj_flows_options {
 struct nj_flows {
 	struct nj_flow_hot *hot;
 	struct nj_flow *flow;
-	uint32_t *slot;      /* of each flow's hot part */
-	uint32_t *due_next;  /* of each flow: the next one in its slot of the expiry wheel */
-	uint32_t *free;      /* stack of cold indices given back; those from fresh on were never used */
-	uint32_t *touched;   /* flows with something to tell in this window */
-	uint32_t *wheel;     /* first flow of each slot, by window of its earliest end */
+	uint32_t *slot;     /* of each flow's hot part */
+	uint32_t *due_next; /* of each flow: the next one in its slot of the expiry wheel */
+	uint32_t *free;     /* stack of cold indices given back; those from fresh on were never used */
+	uint32_t *touched;  /* flows with something to tell in this window */
+	uint32_t *wheel;    /* first flow of each slot, by window of its earliest end */
 	uint32_t slots, flows_max, free_n, fresh, touched_n, wheel_slots;
-	uint64_t wheel_now;  /* window number up to which the wheel was worked off */
+	uint64_t wheel_now; /* window number up to which the wheel was worked off */
 	uint64_t idle_ns[NJ_IDLE_N], idle_min_ns;
 	uint64_t width_ns;
 };
@@ -166,8 +171,10 @@ struct nj_flow_hot *nj_flows_find(struct nj_flows *flows, struct nj_hash128 id);
 /* Calls the line where the search would begin. */
 void nj_flows_prefetch(const struct nj_flows *flows, struct nj_hash128 id);
 
-/* Makes a flow that find did not find; zeroed but for key, id and times. NULL when the table is full: end nj_flows_oldest() first. */
-struct nj_flow_hot *nj_flows_add(struct nj_flows *flows, struct nj_hash128 id, const struct nj_flow_key *key, uint64_t t_ns);
+/* Makes a flow that find did not find; zeroed but for key, id and times. NULL when the table is full: end
+ * nj_flows_oldest() first. */
+struct nj_flow_hot *nj_flows_add(struct nj_flows *flows, struct nj_hash128 id, const struct nj_flow_key *key,
+				 uint64_t t_ns);
 
 /* Starts the flow anew in its place, for a new conversation with the same key. */
 void nj_flows_restart(struct nj_flows *flows, struct nj_flow_hot *hot, uint64_t t_ns);
@@ -197,24 +204,27 @@ static inline uint64_t nj_flow_window_bytes(const struct nj_flow_hot *hot, const
 	return hot->bytes[side] + (flow->spilled ? flow->spilled_bytes[side] : 0);
 }
 
-static inline uint64_t nj_flow_window_wire_bytes(const struct nj_flow_hot *hot, const struct nj_flow *flow, unsigned side)
+static inline uint64_t nj_flow_window_wire_bytes(const struct nj_flow_hot *hot, const struct nj_flow *flow,
+						 unsigned side)
 {
 	return hot->wire_bytes[side] + (flow->spilled ? flow->spilled_wire_bytes[side] : 0);
 }
 
-/* Of sixteen flows that are looked at for their silence next, the one that would end first: the one to evict. Closed flows and unanswered attempts go before
- * established ones. Table not empty. */
+/* Of sixteen flows that are looked at for their silence next, the one that would end first: the one to evict. Closed
+ * flows and unanswered attempts go before established ones. Table not empty. */
 uint32_t nj_flows_oldest(struct nj_flows *flows);
 
-/* Takes flows whose silence is over before window *window* ends, one a call; NJ_FLOW_NONE: all taken. The caller ends and removes each.
- * Windows come in ascending order. */
+/* Takes flows whose silence is over before window *window* ends, one a call; NJ_FLOW_NONE: all taken. The caller ends
+ * and removes each. Windows come in ascending order. */
 uint32_t nj_flows_expired(struct nj_flows *flows, uint64_t window);
 
 void nj_flows_touch(struct nj_flows *flows, struct nj_flow_hot *hot);
 void nj_flows_untouch(struct nj_flows *flows, struct nj_flow_hot *hot);
 
-/* Payload bytes of a TCP segment that were not there before: what lies beyond the highest sequence seen, and what fills one of the last
- * NJ_FLOW_GAPS_MAX holes of the direction. The rest is retransmission. A segment 2^30 or more away is another series: all of it counts. */
-uint32_t nj_flow_new_bytes(struct nj_flow_hot *hot, struct nj_flow *flow, unsigned side, uint32_t sequence, uint32_t size);
+/* Payload bytes of a TCP segment that were not there before: what lies beyond the highest sequence seen, and what fills
+ * one of the last NJ_FLOW_GAPS_MAX holes of the direction. The rest is retransmission. A segment 2^30 or more away is
+ * another series: all of it counts. */
+uint32_t nj_flow_new_bytes(struct nj_flow_hot *hot, struct nj_flow *flow, unsigned side, uint32_t sequence,
+			   uint32_t size);
 
 #endif

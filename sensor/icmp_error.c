@@ -1,10 +1,18 @@
-/* RFC 792, RFC 4443. Errors of ICMP are types 3, 4, 5, 11 and 12, of ICMPv6 those below 128; the packet spoken of starts behind eight bytes. Extension
- * headers inside are not followed: such a flow is not found, no more. */
+/* RFC 792, RFC 4443. Errors of ICMP are types 3, 4, 5, 11 and 12, of ICMPv6 those below 128; the packet spoken of
+ * starts behind eight bytes. Extension headers inside are not followed: such a flow is not found, no more. */
 #include "sensor/icmp_error.h"
 
 #include "common/cursor.h"
 
-enum { UNREACHABLE = 3, QUENCH = 4, REDIRECT = 5, TIME_EXCEEDED = 11, PARAMETER = 12, V6_UNREACHABLE = 1, TOO_BIG_CODE = 4 };
+enum {
+	UNREACHABLE = 3,
+	QUENCH = 4,
+	REDIRECT = 5,
+	TIME_EXCEEDED = 11,
+	PARAMETER = 12,
+	V6_UNREACHABLE = 1,
+	TOO_BIG_CODE = 4
+};
 
 static bool is_error(const struct nj_packet *packet)
 {
@@ -49,7 +57,8 @@ bool nj_icmp_error(const struct nj_packet *packet, struct nj_packet *ret_about)
 	struct nj_packet about = {.segment = packet->segment};
 	if (packet->protocol == NJ_PROTOCOL_ICMP ? !read_v4(&c, &about) : !read_v6(&c, &about))
 		return false;
-	bool has_ports = about.protocol == NJ_PROTOCOL_TCP || about.protocol == NJ_PROTOCOL_UDP || about.protocol == NJ_PROTOCOL_SCTP;
+	bool has_ports = about.protocol == NJ_PROTOCOL_TCP || about.protocol == NJ_PROTOCOL_UDP ||
+			 about.protocol == NJ_PROTOCOL_SCTP;
 	if (has_ports && nj_cursor_left(&c) >= 4) {
 		about.src_port = nj_cursor_u16(&c);
 		about.dst_port = nj_cursor_u16(&c);
@@ -62,5 +71,6 @@ bool nj_icmp_unreachable(const struct nj_packet *packet)
 {
 	if (packet->protocol == NJ_PROTOCOL_ICMPV6)
 		return packet->icmp_type == V6_UNREACHABLE;
-	return packet->protocol == NJ_PROTOCOL_ICMP && packet->icmp_type == UNREACHABLE && packet->icmp_code != TOO_BIG_CODE;
+	return packet->protocol == NJ_PROTOCOL_ICMP && packet->icmp_type == UNREACHABLE &&
+	       packet->icmp_code != TOO_BIG_CODE;
 }

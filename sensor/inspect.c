@@ -1,3 +1,7 @@
+/* A flow goes through three states: undecided until its first bytes in order tell what it is, followed while parsers can
+ * learn more, let go. Which it is shows in the bits NJ_FLOW_INSPECT alone, so that a packet nobody wants never comes here.
+ * Openings (hellos, heads, banners, messages) are read from sensor/stream.h, at most OPENING_PACKETS_MAX packets long;
+ * afterwards TLS is followed by record lengths, HTTP by who speaks next. */
 #include "sensor/inspect.h"
 
 #include "sensor/stream.h"
@@ -7,12 +11,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define STATES_OF_BUFFER     4
-#define OPENING_PACKETS_MAX  24 /* with payload of one direction, without a verdict: a hello of 16 kB takes 12 */
-#define STATUS_PACKETS_MAX   4
-#define SNIFF_BYTES_MIN      4
-#define STATUS_FINAL         200 /* below: more will follow */
-#define STATUS_SWITCHING     101
+#define STATES_OF_BUFFER    4
+#define OPENING_PACKETS_MAX 24 /* with payload of one direction, without a verdict: a hello of 16 kB takes 12 */
+#define STATUS_PACKETS_MAX  4
+#define SNIFF_BYTES_MIN     4
+#define STATUS_FINAL        200 /* below: more will follow */
+#define STATUS_SWITCHING    101
 
 enum { DNS_PORT = 53, MDNS_PORT = 5353, LLMNR_PORT = 5355, KERBEROS_PORT = 88 };
 enum { CLIENT = 0, SERVER = 1 }; /* directions: who sends */
@@ -21,12 +25,12 @@ enum protocol { NOTHING, UNDECIDED, TLS, SSH, HTTP, DNS, KERBEROS };
 struct inspection {
 	uint32_t owner, older, newer; /* in order of beginning; free ones are linked by newer */
 	uint8_t protocol;
-	uint8_t done;                 /* bit of a direction: its opening was read, or given up */
-	uint8_t packets[2];           /* looked at in vain, per direction */
-	uint8_t read;                 /* bit of a direction: its opening was read to the end */
-	bool awaits_status;           /* HTTP: a request is out */
-	bool exchange;                /* HTTP: the answer to it has begun */
-	uint8_t track_known;          /* TLS: bit of a direction: track_next is set */
+	uint8_t done;        /* bit of a direction: its opening was read, or given up */
+	uint8_t packets[2];  /* looked at in vain, per direction */
+	uint8_t read;        /* bit of a direction: its opening was read to the end */
+	bool awaits_status;  /* HTTP: a request is out */
+	bool exchange;       /* HTTP: the answer to it has begun */
+	uint8_t track_known; /* TLS: bit of a direction: track_next is set */
 	struct nj_stream stream[2];
 	union {
 		struct {
@@ -70,7 +74,8 @@ static uint32_t buffers_for(uint32_t states_max)
 
 uint64_t nj_inspect_memory_bytes(uint32_t states_max)
 {
-	return sizeof(struct nj_inspect) + (uint64_t)states_max * sizeof(struct inspection) + nj_stream_pool_memory_bytes(buffers_for(states_max));
+	return sizeof(struct nj_inspect) + (uint64_t)states_max * sizeof(struct inspection) +
+	       nj_stream_pool_memory_bytes(buffers_for(states_max));
 }
 
 int nj_inspect_new(uint32_t states_max, struct nj_flows *flows, struct nj_note *note, struct nj_inspect **ret_inspect)
@@ -79,7 +84,8 @@ int nj_inspect_new(uint32_t states_max, struct nj_flows *flows, struct nj_note *
 	struct nj_inspect *in = calloc(1, sizeof *in);
 	if (in == NULL)
 		return NJ_ERR_MEMORY;
-	*in = (struct nj_inspect){.flows = flows, .note = note, .states_max = states_max, .oldest = NJ_FLOW_NONE, .newest = NJ_FLOW_NONE};
+	*in = (struct nj_inspect){
+		.flows = flows, .note = note, .states_max = states_max, .oldest = NJ_FLOW_NONE, .newest = NJ_FLOW_NONE};
 	in->state = malloc((size_t)states_max * sizeof *in->state);
 	if (in->state == NULL || nj_stream_pool_init(&in->buffers, buffers_for(states_max)) != NJ_OK) {
 		nj_inspect_free(&in);
@@ -138,7 +144,8 @@ static void state_release(struct nj_inspect *in, struct nj_flow_hot *hot, struct
 	flow->inspection = NJ_FLOW_NONE;
 }
 
-static struct inspection *state_take(struct nj_inspect *in, uint32_t owner, struct nj_flow *flow, enum protocol protocol)
+static struct inspection *state_take(struct nj_inspect *in, uint32_t owner, struct nj_flow *flow,
+				     enum protocol protocol)
 {
 	if (in->free == NJ_FLOW_NONE) {
 		uint32_t oldest = in->state[in->oldest].owner;
@@ -223,7 +230,8 @@ static const uint8_t *view(struct look *l, size_t *ret_size)
 	}
 	if (!stream->started)
 		nj_stream_begin(stream, first_sequence(l));
-	return nj_stream_view(stream, &l->in->buffers, sequence_of(l->packet), l->packet->payload, l->packet->payload_bytes, ret_size);
+	return nj_stream_view(stream, &l->in->buffers, sequence_of(l->packet), l->packet->payload,
+			      l->packet->payload_bytes, ret_size);
 }
 
 /* Another packet went by without a verdict. */
@@ -241,7 +249,8 @@ static void keep(struct look *l, const uint8_t *data, size_t size, size_t used)
 		looked_in_vain(l);
 }
 
-/* Shows the opening of a direction to its parser until that has a verdict; true when the parser read it to the end just now. */
+/* Shows the opening of a direction to its parser until that has a verdict; true when the parser read it to the end just
+ * now. */
 static bool opening(struct look *l, enum nj_parse (*parse)(struct look *l, const uint8_t *data, size_t size))
 {
 	size_t size;
@@ -320,7 +329,8 @@ static void tls_track(struct look *l)
 		nj_tls_track_gap(&s->track, l->direction == CLIENT, (uint32_t)ahead);
 	struct nj_tls_sink sink = tls_sink(l);
 	uint32_t here = captured > old ? captured - old : 0;
-	nj_tls_track_push(&s->track, l->direction == CLIENT, packet->t_ns, here > 0 ? packet->payload + old : NULL, here, wire - old, &sink);
+	nj_tls_track_push(&s->track, l->direction == CLIENT, packet->t_ns, here > 0 ? packet->payload + old : NULL,
+			  here, wire - old, &sink);
 	s->track_next[l->direction] = sequence + wire;
 }
 
@@ -367,7 +377,8 @@ static uint64_t bytes_before(const struct look *l)
 	return nj_note_bytes(l->hot, l->flow, l->side) - l->fresh_bytes;
 }
 
-static void http_exchange_end(struct nj_inspect *in, const struct nj_flow_hot *hot, const struct nj_flow *flow, struct inspection *s)
+static void http_exchange_end(struct nj_inspect *in, const struct nj_flow_hot *hot, const struct nj_flow *flow,
+			      struct inspection *s)
 {
 	unsigned server = !((hot->state & NJ_FLOW_CLIENT_1) != 0);
 	if (!s->exchange)
@@ -409,7 +420,8 @@ static void http_from_client(struct look *l)
 	struct nj_http_request *request = &l->in->note->scratch.http;
 	if (l->state->awaits_status || l->fresh_bytes == 0)
 		return;
-	if (nj_http_request(l->packet->payload, l->packet->payload_bytes, request) != NJ_PARSE_NO && request->method[0] != '\0')
+	if (nj_http_request(l->packet->payload, l->packet->payload_bytes, request) != NJ_PARSE_NO &&
+	    request->method[0] != '\0')
 		http_request_begins(l);
 }
 
@@ -489,12 +501,14 @@ static void messages_packet(struct look *l)
 		state_release(l->in, l->hot, l->flow);
 }
 
-static void datagram(struct nj_inspect *in, struct nj_flow_hot *hot, struct nj_flow *flow, unsigned side, const struct nj_packet *packet)
+static void datagram(struct nj_inspect *in, struct nj_flow_hot *hot, struct nj_flow *flow, unsigned side,
+		     const struct nj_packet *packet)
 {
 	struct nj_note *note = in->note;
 	bool from_client = side == (unsigned)((hot->state & NJ_FLOW_CLIENT_1) != 0);
 	if (at_port(flow, KERBEROS_PORT)) {
-		if (nj_kerberos_datagram(packet->payload, packet->payload_bytes, &note->scratch.kerberos) == NJ_PARSE_DONE)
+		if (nj_kerberos_datagram(packet->payload, packet->payload_bytes, &note->scratch.kerberos) ==
+		    NJ_PARSE_DONE)
 			nj_note_kerberos(note, hot, flow, &note->scratch.kerberos);
 		return;
 	}
@@ -562,8 +576,8 @@ static bool decide(struct look *l)
 	return protocol != UNDECIDED;
 }
 
-void nj_inspect_packet(struct nj_inspect *in, struct nj_flow_hot *hot, struct nj_flow *flow, unsigned side, const struct nj_packet *packet,
-		       uint32_t fresh_bytes)
+void nj_inspect_packet(struct nj_inspect *in, struct nj_flow_hot *hot, struct nj_flow *flow, unsigned side,
+		       const struct nj_packet *packet, uint32_t fresh_bytes)
 {
 	assert(packet->payload_bytes > 0);
 	if (!(hot->state & NJ_FLOW_TCP)) {
@@ -580,7 +594,8 @@ void nj_inspect_packet(struct nj_inspect *in, struct nj_flow_hot *hot, struct nj
 			 .fresh_bytes = fresh_bytes};
 	if (flow->inspection == NJ_FLOW_NONE) {
 		/* Most flows are decided here, by bytes that come in order and mean nothing to us. */
-		if (sequence_of(packet) == first_sequence(&l) && sniff(&l, packet->payload, packet->payload_bytes) == NOTHING) {
+		if (sequence_of(packet) == first_sequence(&l) &&
+		    sniff(&l, packet->payload, packet->payload_bytes) == NOTHING) {
 			want(hot, false, false);
 			return;
 		}

@@ -1,8 +1,10 @@
-/* Five tables of the same make: a pool of entries filled from the front, and an open-addressing index of 32-bit places over it, twice as
- * large. Each entry knows its place in the index, so that emptying costs what was used, not what there is. Entries of one agent form a chain.
+/* Five tables of the same make: a pool of entries filled from the front, and an open-addressing index of 32-bit places
+ * over it, twice as large. Each entry knows its place in the index, so that emptying costs what was used, not what
+ * there is. Entries of one agent form a chain.
  *
- * Sweeping: agents are sorted by one merge sort over 32-byte references; of each agent the contacts are sorted the same way by (peer, port, protocol),
- * copied out in that order, and the few that differ only in application or role put right by insertion. */
+ * Sweeping: agents are sorted by one merge sort over 32-byte references; of each agent the contacts are sorted the same
+ * way by (peer, port, protocol), copied out in that order, and the few that differ only in application or role put
+ * right by insertion. */
 #include "sensor/ledger.h"
 
 #include "models/ddsketch.h"
@@ -13,10 +15,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define AGENTS_SHARE    2 /* one for so many entries */
-#define ANSWERS_SHARE   2
-#define DOMAINS_SHARE   8
-#define CLIENTS_SHARE   8
+#define AGENTS_SHARE          2 /* one for so many entries */
+#define ANSWERS_SHARE         2
+#define DOMAINS_SHARE         8
+#define CLIENTS_SHARE         8
 #define VECTOR_BYTES_OF_ENTRY 192
 
 struct table {
@@ -80,8 +82,8 @@ struct nj_ledger {
 	struct domain_entry *domain;
 	struct client_entry *client;
 	struct answer_entry *answer;
-	struct reference *order, *scratch;          /* of agents */
-	struct reference *inner, *inner_scratch;    /* of one agent's list */
+	struct reference *order, *scratch;       /* of agents */
+	struct reference *inner, *inner_scratch; /* of one agent's list */
 	struct nj_contact *contacts_out;
 	struct nj_domain *domains_out;
 	struct nj_client *clients_out;
@@ -111,24 +113,29 @@ static uint64_t table_bytes(uint32_t entries_max, size_t entry)
 uint64_t nj_ledger_memory_bytes(uint32_t n)
 {
 	return sizeof(struct nj_ledger) + table_bytes(share(n, AGENTS_SHARE), sizeof(struct agent_entry)) +
-	       table_bytes(n, sizeof(struct contact_entry)) + table_bytes(share(n, DOMAINS_SHARE), sizeof(struct domain_entry)) +
+	       table_bytes(n, sizeof(struct contact_entry)) +
+	       table_bytes(share(n, DOMAINS_SHARE), sizeof(struct domain_entry)) +
 	       table_bytes(share(n, CLIENTS_SHARE), sizeof(struct client_entry)) +
 	       table_bytes(share(n, ANSWERS_SHARE), sizeof(struct answer_entry)) +
-	       2 * (uint64_t)(share(n, AGENTS_SHARE) + n) * sizeof(struct reference) + (uint64_t)n * sizeof(struct nj_contact) +
-	       (uint64_t)share(n, DOMAINS_SHARE) * sizeof(struct nj_domain) + (uint64_t)share(n, CLIENTS_SHARE) * sizeof(struct nj_client) +
-	       (uint64_t)n * VECTOR_BYTES_OF_ENTRY + 4096;
+	       2 * (uint64_t)(share(n, AGENTS_SHARE) + n) * sizeof(struct reference) +
+	       (uint64_t)n * sizeof(struct nj_contact) + (uint64_t)share(n, DOMAINS_SHARE) * sizeof(struct nj_domain) +
+	       (uint64_t)share(n, CLIENTS_SHARE) * sizeof(struct nj_client) + (uint64_t)n * VECTOR_BYTES_OF_ENTRY +
+	       4096;
 }
 
 uint64_t nj_ledger_windows_bytes(uint32_t n)
 {
-	return (uint64_t)share(n, AGENTS_SHARE) * (sizeof(struct nj_window) + 64) + (uint64_t)n * (sizeof(struct nj_contact) + VECTOR_BYTES_OF_ENTRY) +
-	       (uint64_t)share(n, DOMAINS_SHARE) * sizeof(struct nj_domain) + (uint64_t)share(n, CLIENTS_SHARE) * sizeof(struct nj_client) + 8192;
+	return (uint64_t)share(n, AGENTS_SHARE) * (sizeof(struct nj_window) + 64) +
+	       (uint64_t)n * (sizeof(struct nj_contact) + VECTOR_BYTES_OF_ENTRY) +
+	       (uint64_t)share(n, DOMAINS_SHARE) * sizeof(struct nj_domain) +
+	       (uint64_t)share(n, CLIENTS_SHARE) * sizeof(struct nj_client) + 8192;
 }
 
 static bool table_init(struct table *table, uint32_t entries_max, size_t entry_bytes, void **ret_entries)
 {
 	uint32_t size = index_size(entries_max);
-	*table = (struct table){.index = nj_block_new(size * sizeof(uint32_t)), .mask = size - 1, .entries_max = entries_max};
+	*table = (struct table){
+		.index = nj_block_new(size * sizeof(uint32_t)), .mask = size - 1, .entries_max = entries_max};
 	*ret_entries = nj_block_new(entries_max * entry_bytes);
 	return table->index != NULL && *ret_entries != NULL;
 }
@@ -172,7 +179,8 @@ int nj_ledger_new(uint32_t entries_max, const struct nj_hash_key *key, struct nj
 	l->contacts_out = malloc(entries_max * sizeof *l->contacts_out);
 	l->domains_out = malloc(share(entries_max, DOMAINS_SHARE) * sizeof *l->domains_out);
 	l->clients_out = malloc(share(entries_max, CLIENTS_SHARE) * sizeof *l->clients_out);
-	ok = ok && l->order && l->scratch && l->inner && l->inner_scratch && l->contacts_out && l->domains_out && l->clients_out;
+	ok = ok && l->order && l->scratch && l->inner && l->inner_scratch && l->contacts_out && l->domains_out &&
+	     l->clients_out;
 	if (!ok || nj_arena_init(&l->vectors, (size_t)entries_max * VECTOR_BYTES_OF_ENTRY + 4096) != NJ_OK) {
 		nj_ledger_free(&l);
 		return NJ_ERR_MEMORY;
@@ -191,7 +199,8 @@ void nj_ledger_free(struct nj_ledger **ledger)
 	table_fini(&l->domains, l->domain, sizeof *l->domain);
 	table_fini(&l->clients, l->client, sizeof *l->client);
 	table_fini(&l->answers, l->answer, sizeof *l->answer);
-	void *blocks[] = {l->order, l->scratch, l->inner, l->inner_scratch, l->contacts_out, l->domains_out, l->clients_out};
+	void *blocks[] = {l->order,        l->scratch,     l->inner,      l->inner_scratch,
+			  l->contacts_out, l->domains_out, l->clients_out};
 	for (unsigned i = 0; i < sizeof blocks / sizeof blocks[0]; i++)
 		free(blocks[i]);
 	nj_arena_fini(&l->vectors);
@@ -200,8 +209,8 @@ void nj_ledger_free(struct nj_ledger **ledger)
 }
 
 /* Takes the next entry for the empty place *place*; NJ_LEDGER_NONE when the table is full. */
-static uint32_t table_take(struct table *table, uint32_t place, uint32_t hash, struct link *(*link_of)(struct nj_ledger *, uint32_t),
-			   struct nj_ledger *ledger)
+static uint32_t table_take(struct table *table, uint32_t place, uint32_t hash,
+			   struct link *(*link_of)(struct nj_ledger *, uint32_t), struct nj_ledger *ledger)
 {
 	if (table->used == table->entries_max) {
 		table->lost++;
@@ -209,7 +218,8 @@ static uint32_t table_take(struct table *table, uint32_t place, uint32_t hash, s
 	}
 	uint32_t entry = table->used++;
 	table->index[place] = entry + 1;
-	*link_of(ledger, entry) = (struct link){.agent = NJ_LEDGER_NONE, .next = NJ_LEDGER_NONE, .place = place, .hash = hash};
+	*link_of(ledger, entry) =
+		(struct link){.agent = NJ_LEDGER_NONE, .next = NJ_LEDGER_NONE, .place = place, .hash = hash};
 	return entry;
 }
 
@@ -280,19 +290,22 @@ struct nj_features *nj_ledger_features(struct nj_ledger *l, uint32_t agent)
 /* The peer's hash is keyed, so what is mixed into it need not be. */
 static uint32_t contact_hash(const struct nj_ledger_contact_key *key)
 {
-	uint64_t rest = (uint64_t)key->agent << 32 | (uint32_t)key->port << 16 | (uint32_t)key->protocol << 8 | key->role;
+	uint64_t rest =
+		(uint64_t)key->agent << 32 | (uint32_t)key->port << 16 | (uint32_t)key->protocol << 8 | key->role;
 	uint64_t hash = (key->peer_hash ^ rest) * 0x9e3779b97f4a7c15ull;
 	return (uint32_t)(hash >> 32 ^ hash >> 17);
 }
 
-static bool contact_is(const struct contact_entry *entry, const struct nj_ledger_contact_key *key, const char app[NJ_APP_TEXT_MAX])
+static bool contact_is(const struct contact_entry *entry, const struct nj_ledger_contact_key *key,
+		       const char app[NJ_APP_TEXT_MAX])
 {
-	return entry->link.agent == key->agent && entry->contact.port == key->port && entry->contact.protocol == key->protocol &&
-	       entry->contact.role == key->role && nj_addr_equal(&entry->contact.peer, &key->peer) &&
-	       memcmp(entry->contact.app, app, NJ_APP_TEXT_MAX) == 0;
+	return entry->link.agent == key->agent && entry->contact.port == key->port &&
+	       entry->contact.protocol == key->protocol && entry->contact.role == key->role &&
+	       nj_addr_equal(&entry->contact.peer, &key->peer) && memcmp(entry->contact.app, app, NJ_APP_TEXT_MAX) == 0;
 }
 
-struct nj_contact *nj_ledger_contact(struct nj_ledger *l, const struct nj_ledger_contact_key *key, const char app[NJ_APP_TEXT_MAX])
+struct nj_contact *nj_ledger_contact(struct nj_ledger *l, const struct nj_ledger_contact_key *key,
+				     const char app[NJ_APP_TEXT_MAX])
 {
 	if (key->agent == NJ_LEDGER_NONE) {
 		l->lost++;
@@ -336,7 +349,8 @@ struct nj_domain *nj_ledger_domain(struct nj_ledger *l, uint32_t agent, const ch
 		return NULL;
 	char cut[NJ_DOMAIN_TEXT_MAX];
 	name_cut(cut, sizeof cut, name);
-	uint32_t hash = (uint32_t)nj_hash64(cut, strlen(cut), l->key) + agent * 2654435761u, place = hash & l->domains.mask;
+	uint32_t hash = (uint32_t)nj_hash64(cut, strlen(cut), l->key) + agent * 2654435761u,
+		 place = hash & l->domains.mask;
 	for (; l->domains.index[place] != 0; place = (place + 1) & l->domains.mask) {
 		struct domain_entry *entry = &l->domain[l->domains.index[place] - 1];
 		if (entry->link.hash == hash && entry->link.agent == agent && strcmp(entry->domain.name, cut) == 0)
@@ -362,10 +376,12 @@ struct nj_client *nj_ledger_client(struct nj_ledger *l, uint32_t agent, uint8_t 
 		return NULL;
 	char cut[NJ_CLIENT_TEXT_MAX] = {0};
 	memcpy(cut, text, strnlen(text, sizeof cut - 1));
-	uint32_t hash = (uint32_t)nj_hash64(cut, strlen(cut), l->key) + agent * 2654435761u + kind, place = hash & l->clients.mask;
+	uint32_t hash = (uint32_t)nj_hash64(cut, strlen(cut), l->key) + agent * 2654435761u + kind,
+		 place = hash & l->clients.mask;
 	for (; l->clients.index[place] != 0; place = (place + 1) & l->clients.mask) {
 		struct client_entry *entry = &l->client[l->clients.index[place] - 1];
-		if (entry->link.hash == hash && entry->link.agent == agent && entry->client.kind == kind && strcmp(entry->client.text, cut) == 0)
+		if (entry->link.hash == hash && entry->link.agent == agent && entry->client.kind == kind &&
+		    strcmp(entry->client.text, cut) == 0)
 			return &entry->client;
 	}
 	uint32_t taken = table_take(&l->clients, place, hash, client_link, l);
@@ -403,8 +419,8 @@ void nj_ledger_answer(struct nj_ledger *l, uint32_t agent, const struct nj_addr 
 	uint32_t hash = (uint32_t)nj_hash64(&key, sizeof key, l->key), place = hash & l->answers.mask;
 	for (; l->answers.index[place] != 0; place = (place + 1) & l->answers.mask) {
 		struct answer_entry *entry = &l->answer[l->answers.index[place] - 1];
-		if (entry->link.hash == hash && entry->link.agent == agent && entry->size == key.size && entry->port == port &&
-		    nj_addr_equal(&entry->server, server)) {
+		if (entry->link.hash == hash && entry->link.agent == agent && entry->size == key.size &&
+		    entry->port == port && nj_addr_equal(&entry->server, server)) {
 			entry->count++;
 			return;
 		}
@@ -440,7 +456,8 @@ void nj_ledger_histogram(struct nj_ledger *l, uint32_t agent, enum nj_ledger_vec
 		nj_ddsketch_add(counts, value);
 }
 
-void nj_ledger_distinct(struct nj_ledger *l, uint32_t agent, enum nj_ledger_vector vector, const void *data, size_t size)
+void nj_ledger_distinct(struct nj_ledger *l, uint32_t agent, enum nj_ledger_vector vector, const void *data,
+			size_t size)
 {
 	uint8_t *registers = vector_of(l, agent, vector, NJ_DISTINCT_REGISTERS);
 	if (registers != NULL)
@@ -456,7 +473,8 @@ void nj_ledger_burst(struct nj_contact *contact, uint16_t burst_ms)
 		return;
 	if (contact->bursts_n < NJ_CONTACT_BURSTS_MAX)
 		contact->bursts_n++;
-	memmove(contact->burst_ms + at + 1, contact->burst_ms + at, (contact->bursts_n - at - 1u) * sizeof *contact->burst_ms);
+	memmove(contact->burst_ms + at + 1, contact->burst_ms + at,
+		(contact->bursts_n - at - 1u) * sizeof *contact->burst_ms);
 	contact->burst_ms[at] = burst_ms;
 }
 
@@ -511,11 +529,13 @@ static void sort(struct reference *r, struct reference *scratch, uint32_t n)
 	struct reference *from = r, *to = scratch;
 	for (uint64_t width = RUN; width < n; width *= 2) {
 		for (uint64_t at = 0; at < n; at += 2 * width) {
-			uint64_t middle = at + width < n ? at + width : n, end = at + 2 * width < n ? at + 2 * width : n;
+			uint64_t middle = at + width < n ? at + width : n,
+				 end = at + 2 * width < n ? at + 2 * width : n;
 			uint64_t left = at, right = middle;
 			for (uint64_t out = at; out < end; out++)
-				to[out] = left < middle && (right >= end || !reference_less(&from[right], &from[left])) ? from[left++]
-															 : from[right++];
+				to[out] = left < middle && (right >= end || !reference_less(&from[right], &from[left]))
+						  ? from[left++]
+						  : from[right++];
 		}
 		struct reference *swap = from;
 		from = to;
@@ -613,7 +633,8 @@ static void clients_out(struct nj_ledger *l, const struct agent_entry *agent)
 	heap_sort(l->clients_out, n, sizeof swap, client_compare, &swap);
 }
 
-/* What the features say about flows and volume is the sum over contacts, made here while they are at hand rather than flow by flow. */
+/* What the features say about flows and volume is the sum over contacts, made here while they are at hand rather than
+ * flow by flow. */
 static void features_of_contact(struct nj_features *f, const struct nj_contact *c)
 {
 	uint64_t *out = c->external ? &f->bytes_out_external : &f->bytes_out_internal;
@@ -662,7 +683,9 @@ static void window_out(struct nj_ledger *l, struct agent_entry *agent, struct nj
 #define VECTOR_OUT(name, kind, unit, meaning) w->name = agent->vector[NJ_LEDGER_##name];
 	NJ_FEATURE_VECTORS(VECTOR_OUT)
 #undef VECTOR_OUT
-	w->contacts = agent->contacts_n > 1 ? l->contacts_out : agent->contacts_n == 1 ? &l->contact[agent->contacts].contact : NULL;
+	w->contacts = agent->contacts_n > 1    ? l->contacts_out
+		      : agent->contacts_n == 1 ? &l->contact[agent->contacts].contact
+					       : NULL;
 	w->contacts_n = agent->contacts_n;
 	w->domains = agent->domains_n > 0 ? l->domains_out : NULL;
 	w->domains_n = agent->domains_n;
@@ -680,14 +703,16 @@ static void table_empty(struct table *table, struct nj_ledger *l, struct link *(
 	table->used = 0;
 }
 
-void nj_ledger_sweep(struct nj_ledger *l, uint64_t start_ns, uint32_t width_ms, void (*window)(void *context, const struct nj_window *window),
-		     void *context)
+void nj_ledger_sweep(struct nj_ledger *l, uint64_t start_ns, uint32_t width_ms,
+		     void (*window)(void *context, const struct nj_window *window), void *context)
 {
 	uint32_t n = l->agents.used;
 	for (uint32_t i = 0; i < n; i++) {
 		const struct nj_agent_id *id = &l->agent[i].id;
-		l->order[i] = (struct reference){
-			.first = id->segment, .entry = i, .high = big_endian(id->addr.byte), .low = big_endian(id->addr.byte + 8)};
+		l->order[i] = (struct reference){.first = id->segment,
+						 .entry = i,
+						 .high = big_endian(id->addr.byte),
+						 .low = big_endian(id->addr.byte + 8)};
 	}
 	sort(l->order, l->scratch, n);
 	struct nj_window w = {.start_ns = start_ns, .width_ms = width_ms};

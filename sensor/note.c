@@ -1,3 +1,6 @@
+/* Events go to the window of the flow's client, wherever the packet came from: a failed login is told by the server and
+ * belongs to who tried. Names are compared and weighed in lower case, since resolvers mix case at random (0x20) and each
+ * mixture would look like a new name. */
 #include "sensor/note.h"
 
 #include "common/psl.h"
@@ -14,7 +17,8 @@
 #define MDNS_PORT      5353
 #define NAME_BYTES_MAX 255
 
-/* The Public Suffix List is slow, names repeat: name by hash to the offset of its registered domain. A slot holds the last name that fell into it. */
+/* The Public Suffix List is slow, names repeat: name by hash to the offset of its registered domain. A slot holds the
+ * last name that fell into it. */
 struct nj_domain_place {
 	uint64_t name; /* hash; 0: empty */
 	uint32_t offset;
@@ -131,7 +135,8 @@ static void name_read(struct nj_note *note, const struct nj_dns_question *questi
 static void question_sample(struct nj_domain *domain, const struct name *name)
 {
 	struct nj_dns_sample sample;
-	static_assert(sizeof sample.value == sizeof domain->sample, "one form of the sample in the window and in the model");
+	static_assert(sizeof sample.value == sizeof domain->sample,
+		      "one form of the sample in the window and in the model");
 	memcpy(sample.value, domain->sample, sizeof sample.value);
 	nj_dns_sample_add(&sample, nj_dns_value(name->hash, nj_dns_weight(name->text, name->sub_bytes)));
 	memcpy(domain->sample, sample.value, sizeof sample.value);
@@ -149,7 +154,8 @@ static void question_note(struct nj_note *note, uint32_t agent, const struct nj_
 	nj_ledger_histogram(note->ledger, agent, NJ_LEDGER_dns_name_length, question->name_bytes);
 	name_read(note, question, &name);
 	if (name.sub_bytes > 0)
-		nj_ledger_histogram(note->ledger, agent, NJ_LEDGER_dns_name_entropy, entropy_mbit(note, name.text, name.sub_bytes));
+		nj_ledger_histogram(note->ledger, agent, NJ_LEDGER_dns_name_entropy,
+				    entropy_mbit(note, name.text, name.sub_bytes));
 	struct nj_domain *domain = nj_ledger_domain(note->ledger, agent, name.registered);
 	if (domain == NULL)
 		return;
@@ -178,7 +184,8 @@ static void answer_note(struct nj_note *note, uint32_t agent, const struct nj_dn
 	domain->answer_bytes += dns->answer_bytes;
 }
 
-void nj_note_dns(struct nj_note *note, const struct nj_flow_hot *hot, struct nj_flow *flow, bool from_client, const struct nj_dns *dns)
+void nj_note_dns(struct nj_note *note, const struct nj_flow_hot *hot, struct nj_flow *flow, bool from_client,
+		 const struct nj_dns *dns)
 {
 	if (dns->questions_kept > 0 && flow->dns_name == NJ_TEXT_NONE) {
 		flow->dns_type = dns->questions[0].type;
@@ -213,7 +220,8 @@ static bool offers_only_rc4(const struct nj_kerberos *kerberos)
 	return kerberos->etypes_n > 0;
 }
 
-static void principal_note(struct nj_note *note, uint32_t agent, enum nj_ledger_vector vector, const char *name, const char *realm)
+static void principal_note(struct nj_note *note, uint32_t agent, enum nj_ledger_vector vector, const char *name,
+			   const char *realm)
 {
 	char text[2 * NJ_KERBEROS_NAME_MAX];
 	if (name[0] == '\0')
@@ -225,7 +233,8 @@ static void principal_note(struct nj_note *note, uint32_t agent, enum nj_ledger_
 	nj_ledger_distinct(note->ledger, agent, vector, text, (size_t)size);
 }
 
-void nj_note_kerberos(struct nj_note *note, const struct nj_flow_hot *hot, const struct nj_flow *flow, const struct nj_kerberos *kerberos)
+void nj_note_kerberos(struct nj_note *note, const struct nj_flow_hot *hot, const struct nj_flow *flow,
+		      const struct nj_kerberos *kerberos)
 {
 	uint32_t agent = client_agent(note, hot, flow);
 	struct nj_features *f = nj_ledger_features(note->ledger, agent);
@@ -242,7 +251,8 @@ void nj_note_kerberos(struct nj_note *note, const struct nj_flow_hot *hot, const
 		f->auth_succeeded++;
 		break;
 	case NJ_KERBEROS_ERROR:
-		f->auth_failed += kerberos->error == NJ_KERBEROS_PREAUTH_FAILED || kerberos->error == NJ_KERBEROS_UNKNOWN_CLIENT ||
+		f->auth_failed += kerberos->error == NJ_KERBEROS_PREAUTH_FAILED ||
+				  kerberos->error == NJ_KERBEROS_UNKNOWN_CLIENT ||
 				  kerberos->error == NJ_KERBEROS_REVOKED;
 		break;
 	default:
@@ -252,7 +262,8 @@ void nj_note_kerberos(struct nj_note *note, const struct nj_flow_hot *hot, const
 
 /* ------------------------------------------------------------------ TLS, SSH, HTTP */
 
-static void client_set(struct nj_note *note, struct nj_flow *flow, enum nj_client_kind kind, uint32_t *id, const char *text)
+static void client_set(struct nj_note *note, struct nj_flow *flow, enum nj_client_kind kind, uint32_t *id,
+		       const char *text)
 {
 	if (flow->client_kind != 0)
 		return;
@@ -263,7 +274,8 @@ static void client_set(struct nj_note *note, struct nj_flow *flow, enum nj_clien
 	flow->news |= NJ_NEWS_CLIENT;
 }
 
-void nj_note_client_hello(struct nj_note *note, const struct nj_flow_hot *hot, struct nj_flow *flow, const struct nj_client_hello *hello)
+void nj_note_client_hello(struct nj_note *note, const struct nj_flow_hot *hot, struct nj_flow *flow,
+			  const struct nj_client_hello *hello)
 {
 	char name[NJ_TLS_NAME_MAX], ja4[NJ_JA4_TEXT_MAX];
 	if (flow->facts & NJ_FACT_TLS)
@@ -285,7 +297,8 @@ void nj_note_server_hello(struct nj_note *note, struct nj_flow *flow, const stru
 	flow->tls_cipher = hello->cipher;
 }
 
-void nj_note_ssh(struct nj_note *note, const struct nj_flow_hot *hot, struct nj_flow *flow, bool from_client, const struct nj_ssh *ssh)
+void nj_note_ssh(struct nj_note *note, const struct nj_flow_hot *hot, struct nj_flow *flow, bool from_client,
+		 const struct nj_ssh *ssh)
 {
 	if (!from_client) {
 		text_set(note, &flow->hassh_server, ssh->hassh);
@@ -312,7 +325,8 @@ void nj_note_http_request(struct nj_note *note, struct nj_flow *flow, const stru
 		client_set(note, flow, NJ_CLIENT_HTTP, &flow->client_text, request->user_agent);
 }
 
-void nj_note_http_status(struct nj_note *note, const struct nj_flow_hot *hot, const struct nj_flow *flow, uint16_t status)
+void nj_note_http_status(struct nj_note *note, const struct nj_flow_hot *hot, const struct nj_flow *flow,
+			 uint16_t status)
 {
 	if (status < 400 || status > 599)
 		return;
@@ -326,7 +340,8 @@ void nj_note_request(struct nj_flow *flow)
 	flow->requests_window++;
 }
 
-void nj_note_exchange(struct nj_note *note, const struct nj_flow_hot *hot, const struct nj_flow *flow, uint64_t request_bytes, uint64_t response_bytes)
+void nj_note_exchange(struct nj_note *note, const struct nj_flow_hot *hot, const struct nj_flow *flow,
+		      uint64_t request_bytes, uint64_t response_bytes)
 {
 	uint32_t agent = client_agent(note, hot, flow);
 	unsigned server = !client_of(hot);

@@ -1,5 +1,6 @@
-/* What parsers found in a flow's payload, entered where it belongs: facts of the flow (names, fingerprints) into its cold part, events (questions, logins, tickets,
- * answers) into the client's window. Part of the worker, on its thread. Memory: nj_note_memory_bytes(); names are kept in sensor/text.h. */
+/* What parsers found in a flow's payload, entered where it belongs: facts of the flow (names, fingerprints) into its
+ * cold part, events (questions, logins, tickets, answers) into the client's window. Part of the worker, on its thread.
+ * Memory: nj_note_memory_bytes(); names are kept in sensor/text.h. */
 #ifndef NJ_SENSOR_NOTE_H
 #define NJ_SENSOR_NOTE_H
 
@@ -14,10 +15,10 @@
 
 /* Bits of nj_flow.facts: noted once per flow. */
 enum nj_flow_fact {
-	NJ_FACT_TLS = 1,         /* ClientHello seen */
-	NJ_FACT_SSH = 2,         /* the client's banner seen */
-	NJ_FACT_SSH_KEYS = 4,    /* both sides offered key exchange: a login follows */
-	NJ_FACT_SSH_JUDGED = 8,  /* the login was told as gone through */
+	NJ_FACT_TLS = 1,        /* ClientHello seen */
+	NJ_FACT_SSH = 2,        /* the client's banner seen */
+	NJ_FACT_SSH_KEYS = 4,   /* both sides offered key exchange: a login follows */
+	NJ_FACT_SSH_JUDGED = 8, /* the login was told as gone through */
 	NJ_FACT_ENCRYPTED_DNS = 16,
 };
 
@@ -30,7 +31,7 @@ struct nj_note {
 	struct nj_ledger *ledger;
 	struct nj_texts *texts;
 	const struct nj_hash_key *key;
-	struct nj_psl *psl;             /* NULL: this system has no list; then the last two labels count as registered */
+	struct nj_psl *psl; /* NULL: this system has no list; then the last two labels count as registered */
 	struct nj_domain_place *places; /* cache of where registered domains begin */
 	uint32_t count_log[256];        /* n log2 n, 1/65536 */
 	union {                         /* scratch of the parsers */
@@ -44,22 +45,29 @@ struct nj_note {
 };
 
 uint64_t nj_note_memory_bytes(void);
-NJ_MUST_CHECK int nj_note_init(struct nj_note *note, struct nj_ledger *ledger, struct nj_texts *texts, const struct nj_hash_key *key); /* NJ_ERR_MEMORY */
+NJ_MUST_CHECK int nj_note_init(struct nj_note *note, struct nj_ledger *ledger, struct nj_texts *texts,
+			       const struct nj_hash_key *key); /* NJ_ERR_MEMORY */
 void nj_note_fini(struct nj_note *note);
 
 /* *hot* and *flow* are the flow; *t_ns* the packet's time. All texts come from outside. */
-void nj_note_dns(struct nj_note *note, const struct nj_flow_hot *hot, struct nj_flow *flow, bool from_client, const struct nj_dns *dns);
+void nj_note_dns(struct nj_note *note, const struct nj_flow_hot *hot, struct nj_flow *flow, bool from_client,
+		 const struct nj_dns *dns);
 void nj_note_dns_malformed(struct nj_note *note, const struct nj_flow_hot *hot, const struct nj_flow *flow);
-void nj_note_kerberos(struct nj_note *note, const struct nj_flow_hot *hot, const struct nj_flow *flow, const struct nj_kerberos *kerberos);
-void nj_note_client_hello(struct nj_note *note, const struct nj_flow_hot *hot, struct nj_flow *flow, const struct nj_client_hello *hello);
+void nj_note_kerberos(struct nj_note *note, const struct nj_flow_hot *hot, const struct nj_flow *flow,
+		      const struct nj_kerberos *kerberos);
+void nj_note_client_hello(struct nj_note *note, const struct nj_flow_hot *hot, struct nj_flow *flow,
+			  const struct nj_client_hello *hello);
 void nj_note_server_hello(struct nj_note *note, struct nj_flow *flow, const struct nj_server_hello *hello);
-void nj_note_ssh(struct nj_note *note, const struct nj_flow_hot *hot, struct nj_flow *flow, bool from_client, const struct nj_ssh *ssh);
+void nj_note_ssh(struct nj_note *note, const struct nj_flow_hot *hot, struct nj_flow *flow, bool from_client,
+		 const struct nj_ssh *ssh);
 void nj_note_http_request(struct nj_note *note, struct nj_flow *flow, const struct nj_http_request *request);
-void nj_note_http_status(struct nj_note *note, const struct nj_flow_hot *hot, const struct nj_flow *flow, uint16_t status);
+void nj_note_http_status(struct nj_note *note, const struct nj_flow_hot *hot, const struct nj_flow *flow,
+			 uint16_t status);
 
 /* A request of the flow's client went out; and, once its answer is over, the sizes of both. */
 void nj_note_request(struct nj_flow *flow);
-void nj_note_exchange(struct nj_note *note, const struct nj_flow_hot *hot, const struct nj_flow *flow, uint64_t request_bytes, uint64_t response_bytes);
+void nj_note_exchange(struct nj_note *note, const struct nj_flow_hot *hot, const struct nj_flow *flow,
+		      uint64_t request_bytes, uint64_t response_bytes);
 
 /* Of the flow's client so far: what *side* sent as payload. */
 uint64_t nj_note_bytes(const struct nj_flow_hot *hot, const struct nj_flow *flow, unsigned side);

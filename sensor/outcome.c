@@ -1,3 +1,6 @@
+/* The states of RFC 9293 matter little to a passive listener: what it needs is whether the server agreed (SYN+ACK, or the
+ * client's word for it), whether data followed, and who ended it how. Captures lose packets and taps see one side, so every
+ * conclusion is drawn from the weakest packet that allows it. */
 #include "sensor/outcome.h"
 
 #define WELL_KNOWN_PORTS 1024
@@ -29,11 +32,13 @@ bool nj_outcome_is_opening(const struct nj_packet *packet)
 	return !(packet->tcp_flags & (NJ_TCP_ACK | NJ_TCP_RST));
 }
 
-bool nj_outcome_starts_anew(const struct nj_flow_hot *hot, const struct nj_flow *flow, unsigned side, const struct nj_packet *packet)
+bool nj_outcome_starts_anew(const struct nj_flow_hot *hot, const struct nj_flow *flow, unsigned side,
+			    const struct nj_packet *packet)
 {
 	if ((packet->tcp_flags & (NJ_TCP_SYN | NJ_TCP_ACK)) != NJ_TCP_SYN)
 		return false;
-	return (hot->state & (uint32_t)NJ_FLOW_SEEN << side) != 0 && flow->initial_sequence[side] != packet->tcp_sequence;
+	return (hot->state & (uint32_t)NJ_FLOW_SEEN << side) != 0 &&
+	       flow->initial_sequence[side] != packet->tcp_sequence;
 }
 
 static void idle_set(struct nj_flow_hot *hot, enum nj_flow_idle idle)
@@ -69,7 +74,8 @@ static enum nj_outcome on_tcp(struct nj_flow_hot *hot, unsigned side, const stru
 		if (!(hot->state & NJ_FLOW_CLOSED))
 			idle_set(hot, NJ_IDLE_TCP);
 	}
-	bool answered = pending && packet->payload_wire_bytes > 0 && !(flags & NJ_TCP_SYN) && (hot->state & NJ_FLOW_SYN_ACK || !from_client);
+	bool answered = pending && packet->payload_wire_bytes > 0 && !(flags & NJ_TCP_SYN) &&
+			(hot->state & NJ_FLOW_SYN_ACK || !from_client);
 	if (flags & NJ_TCP_FIN) {
 		hot->state |= (uint32_t)NJ_FLOW_FIN << side;
 		answered = answered || (pending && (hot->state & NJ_FLOW_SYN_ACK || !from_client));
@@ -90,5 +96,6 @@ enum nj_outcome nj_outcome_packet(struct nj_flow_hot *hot, unsigned side, const 
 
 enum nj_outcome nj_outcome_overdue(const struct nj_flow_hot *hot)
 {
-	return (hot->state & NJ_FLOW_TCP) && (hot->state & NJ_FLOW_SYN_ACK) ? NJ_OUTCOME_ANSWERED : NJ_OUTCOME_UNANSWERED;
+	return (hot->state & NJ_FLOW_TCP) && (hot->state & NJ_FLOW_SYN_ACK) ? NJ_OUTCOME_ANSWERED
+									    : NJ_OUTCOME_UNANSWERED;
 }

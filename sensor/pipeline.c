@@ -1,10 +1,11 @@
-/* With one worker frames are gathered a few kilobytes at a time and worked off on the calling thread. With more, the calling thread deals: each worker has a ring of blocks, the dealer copies frames
- * into the block it is filling and hands over full ones; both sides sleep only when the ring is full or empty. Rings have one producer and one
- * consumer, so head and tail are each written by one thread.
+/* With one worker frames are gathered a few kilobytes at a time and worked off on the calling thread. With more, the
+ * calling thread deals: each worker has a ring of blocks, the dealer copies frames into the block it is filling and
+ * hands over full ones; both sides sleep only when the ring is full or empty. Rings have one producer and one consumer,
+ * so head and tail are each written by one thread.
  *
- * When event time reaches a window's end the dealer sends every worker a tick and waits until all have closed that window; then the collector
- * joins what they stored. So at most one window waits to be joined, memory stays bounded, and a worker never mixes two windows. The wait costs a few
- * tens of microseconds a window. */
+ * When event time reaches a window's end the dealer sends every worker a tick and waits until all have closed that
+ * window; then the collector joins what they stored. So at most one window waits to be joined, memory stays bounded,
+ * and a worker never mixes two windows. The wait costs a few tens of microseconds a window. */
 #include "sensor/pipeline.h"
 
 #include "sensor/capture.h"
@@ -16,14 +17,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WORKERS_MAX   64
-#define RING_BLOCKS   8 /* a power of two */
-#define BLOCK_BYTES   (512u << 10) /* holds at least one frame of the largest snapshot length, 256 KiB */
+#define WORKERS_MAX     64
+#define RING_BLOCKS     8            /* a power of two */
+#define BLOCK_BYTES     (512u << 10) /* holds at least one frame of the largest snapshot length, 256 KiB */
 #define FRAME_BYTES_MAX (256u << 10)
-#define GATHER_BYTES  (16u << 10) /* with one worker: fits the first-level cache together with what the worker needs */
-#define FRAMES_AT_ONCE 64
-#define NS_PER_MS     1000000ull
-#define NS_PER_S      1000000000ull
+#define GATHER_BYTES    (16u << 10) /* with one worker: fits the first-level cache together with what the worker needs */
+#define FRAMES_AT_ONCE  64
+#define NS_PER_MS       1000000ull
+#define NS_PER_S        1000000000ull
 
 enum order { ORDER_FRAME, ORDER_TICK, ORDER_FINISH };
 
@@ -144,7 +145,8 @@ static void block_hand_over(struct lane *lane)
 static struct entry entry_of(const struct nj_frame *frame)
 {
 	return (struct entry){.t_ns = frame->t_ns,
-			      .captured_bytes = frame->captured_bytes < FRAME_BYTES_MAX ? frame->captured_bytes : FRAME_BYTES_MAX,
+			      .captured_bytes =
+				      frame->captured_bytes < FRAME_BYTES_MAX ? frame->captured_bytes : FRAME_BYTES_MAX,
 			      .wire_bytes = frame->wire_bytes,
 			      .link_type = frame->link_type,
 			      .order = ORDER_FRAME};
@@ -241,8 +243,10 @@ static int lane_begin(struct nj_pipeline *p, uint32_t index, struct nj_message *
 	struct lane *lane = &p->lane[index];
 	lane->pipeline = p;
 	nj_collector_worker_sink(p->collector, index, &lane->to);
-	struct nj_worker_sink sink = {
-		.context = lane, .window = lane_window, .window_end = lane_window_end, .flow = p->flow != NULL ? lane_flow : NULL};
+	struct nj_worker_sink sink = {.context = lane,
+				      .window = lane_window,
+				      .window_end = lane_window_end,
+				      .flow = p->flow != NULL ? lane_flow : NULL};
 	int err = nj_worker_new(&p->options.worker, &sink, message, &lane->worker);
 	if (err < 0)
 		return err;
@@ -266,12 +270,14 @@ static int lane_begin(struct nj_pipeline *p, uint32_t index, struct nj_message *
 	return NJ_OK;
 }
 
-int nj_pipeline_new(const struct nj_pipeline_options *options, struct nj_capture *source, const struct nj_window_sink *windows,
-		    void (*flow)(void *context, const struct nj_flow_record *flow), void *flow_context, struct nj_message *message,
-		    struct nj_pipeline **ret_pipeline)
+int nj_pipeline_new(const struct nj_pipeline_options *options, struct nj_capture *source,
+		    const struct nj_window_sink *windows,
+		    void (*flow)(void *context, const struct nj_flow_record *flow), void *flow_context,
+		    struct nj_message *message, struct nj_pipeline **ret_pipeline)
 {
 	if (options->workers < 1 || options->workers > WORKERS_MAX)
-		return nj_fail(message, NJ_ERR_USAGE, "workers must be within 1..%d, not %u", WORKERS_MAX, options->workers);
+		return nj_fail(message, NJ_ERR_USAGE, "workers must be within 1..%d, not %u", WORKERS_MAX,
+			       options->workers);
 	struct nj_pipeline *p = calloc(1, sizeof *p);
 	if (p == NULL)
 		return nj_fail(message, NJ_ERR_MEMORY, "pipeline: no memory");
@@ -390,7 +396,8 @@ static int frame_deal(struct nj_pipeline *p, const struct nj_frame *frame)
 	return NJ_OK;
 }
 
-/* With one worker: copied too, so that the worker gets some at a time; what it saves is more than what the copy costs. */
+/* With one worker: copied too, so that the worker gets some at a time; what it saves is more than what the copy costs.
+ */
 static int gathered_work_off(struct nj_pipeline *p)
 {
 	nj_worker_push_many(p->lane[0].worker, p->gather->frames, p->gather->frames_n);
@@ -446,14 +453,16 @@ static int window_pass(struct nj_pipeline *p, uint64_t end_ns)
 	return nj_collector_collect(p->collector);
 }
 
-/* The source has ended, but there may be more to say: openings wait for their answers, flows for their silence. Event time runs on until all have had
- * theirs, so that windows hang on the packets alone and not on where the capture was cut: its parts, each with an end of its own, give the same (law 2). */
+/* The source has ended, but there may be more to say: openings wait for their answers, flows for their silence. Event
+ * time runs on until all have had theirs, so that windows hang on the packets alone and not on where the capture was
+ * cut: its parts, each with an end of its own, give the same (law 2). */
 static int run_out(struct nj_pipeline *p)
 {
 	const struct nj_worker_options *o = &p->options.worker;
 	uint64_t silence_s = o->idle_tcp_s > o->idle_udp_s ? o->idle_tcp_s : o->idle_udp_s;
 	silence_s = o->idle_icmp_s > silence_s ? o->idle_icmp_s : silence_s;
-	uint64_t windows = silence_s * NS_PER_S / p->width_ns + 2, end_ns = (p->last_ns / p->width_ns + 1) * p->width_ns;
+	uint64_t windows = silence_s * NS_PER_S / p->width_ns + 2,
+		 end_ns = (p->last_ns / p->width_ns + 1) * p->width_ns;
 	for (uint32_t i = 0; i < p->lanes_n; i++)
 		nj_worker_drain(p->lane[i].worker, p->last_ns);
 	for (; windows > 0 && !lanes_are_idle(p); windows--, end_ns += p->width_ns) {

@@ -1,3 +1,5 @@
+/* A buffer is a window over the stream that begins at the first byte not consumed: *ready* bytes without a hole, and behind
+ * them up to NJ_STREAM_HELD_MAX pieces, as offsets. Consuming moves the rest to the front; that is rare and at most 16 kB. */
 #include "sensor/stream.h"
 
 #include <assert.h>
@@ -118,8 +120,8 @@ static bool held_note(struct nj_stream *stream, uint32_t start, uint32_t end)
 	return true;
 }
 
-const uint8_t *nj_stream_view(struct nj_stream *stream, struct nj_stream_pool *pool, uint32_t sequence, const uint8_t *data, uint32_t bytes,
-			      size_t *ret_size)
+const uint8_t *nj_stream_view(struct nj_stream *stream, struct nj_stream_pool *pool, uint32_t sequence,
+			      const uint8_t *data, uint32_t bytes, size_t *ret_size)
 {
 	assert(stream->started);
 	int32_t offset = (int32_t)(sequence - stream->first);
@@ -138,7 +140,8 @@ const uint8_t *nj_stream_view(struct nj_stream *stream, struct nj_stream_pool *p
 	}
 	if (!buffer_take(stream, pool))
 		return NULL;
-	uint32_t start = (uint32_t)offset, end = bytes < NJ_STREAM_BYTES_MAX - start ? start + bytes : NJ_STREAM_BYTES_MAX;
+	uint32_t start = (uint32_t)offset,
+		 end = bytes < NJ_STREAM_BYTES_MAX - start ? start + bytes : NJ_STREAM_BYTES_MAX;
 	uint16_t before = stream->ready;
 	struct nj_stream kept = *stream;
 	if (!held_note(stream, start, end)) {
@@ -152,7 +155,8 @@ const uint8_t *nj_stream_view(struct nj_stream *stream, struct nj_stream_pool *p
 	return bytes_of(stream, pool);
 }
 
-bool nj_stream_keep(struct nj_stream *stream, struct nj_stream_pool *pool, const uint8_t *view, size_t size, size_t used)
+bool nj_stream_keep(struct nj_stream *stream, struct nj_stream_pool *pool, const uint8_t *view, size_t size,
+		    size_t used)
 {
 	assert(used <= size);
 	stream->first += (uint32_t)used;

@@ -1,3 +1,5 @@
+/* One flow is two views: the client's and the server's, which differ in who is out and who is in. All that a contact can
+ * hold goes there; features hold the rest, so that the common flow touches no features at all (see nj_ledger_sweep()). */
 #include "sensor/tell.h"
 
 #include "sensor/note.h"
@@ -18,7 +20,8 @@ bool nj_tell_is_external(const struct nj_tell *tell, const struct nj_addr *addr)
 	memcpy(half, addr->byte, sizeof half);
 	for (uint32_t i = 0; i < tell->home_n; i++) {
 		const struct nj_tell_network *network = &tell->home[i];
-		if ((((half[0] ^ network->addr[0]) & network->mask[0]) | ((half[1] ^ network->addr[1]) & network->mask[1])) == 0)
+		if ((((half[0] ^ network->addr[0]) & network->mask[0]) |
+		     ((half[1] ^ network->addr[1]) & network->mask[1])) == 0)
 			return false;
 	}
 	return nj_tell_is_agent(addr);
@@ -105,8 +108,8 @@ static bool names_better_flow(const struct nj_contact *contact, uint16_t port, u
 	return port < contact->flow_port;
 }
 
-static void contact_add(struct nj_contact *contact, const struct nj_tell *tell, const struct view *view, const struct nj_flow_hot *hot,
-			const struct nj_flow *flow)
+static void contact_add(struct nj_contact *contact, const struct nj_tell *tell, const struct view *view,
+			const struct nj_flow_hot *hot, const struct nj_flow *flow)
 {
 	uint64_t bytes = view->bytes[0] + view->bytes[1];
 	bool first = contact->first_ns == 0;
@@ -148,7 +151,8 @@ static void features_add(struct nj_tell *tell, uint32_t agent, const struct nj_f
 static void client_add(struct nj_tell *tell, uint32_t agent, const struct view *view, const struct nj_flow *flow)
 {
 	uint32_t text = flow->client_kind == NJ_CLIENT_HTTP ? flow->client_text : flow->fingerprint;
-	struct nj_client *client = nj_ledger_client(tell->ledger, agent, flow->client_kind, nj_texts_get(tell->texts, text));
+	struct nj_client *client =
+		nj_ledger_client(tell->ledger, agent, flow->client_kind, nj_texts_get(tell->texts, text));
 	if (client == NULL)
 		return;
 	client->flows += (flow->news & NJ_NEWS_CLIENT) != 0;
@@ -265,10 +269,12 @@ bool nj_tell_end(struct nj_tell *tell, const struct nj_flow_hot *hot, const stru
 	for (unsigned side = 0; side < 2 && (sided || closed); side++) {
 		if (!nj_tell_is_agent(&flow->key.addr[side]) || flow->no_agent == side + 1)
 			continue;
-		uint32_t agent = nj_ledger_agent(tell->ledger, &flow->key.addr[side], flow->key.segment, flow->addr_hash[side]);
+		uint32_t agent =
+			nj_ledger_agent(tell->ledger, &flow->key.addr[side], flow->key.segment, flow->addr_hash[side]);
 		nj_ledger_features(tell->ledger, agent)->flows_one_sided += sided;
 		if (closed)
-			nj_ledger_histogram(tell->ledger, agent, NJ_LEDGER_flow_duration_ms, (hot->last_ns - flow->first_ns) / 1000000);
+			nj_ledger_histogram(tell->ledger, agent, NJ_LEDGER_flow_duration_ms,
+					    (hot->last_ns - flow->first_ns) / 1000000);
 	}
 	return sided;
 }
@@ -288,7 +294,8 @@ static void record_texts(const struct nj_tell *tell, const struct nj_flow *flow,
 		snprintf(r->hassh, sizeof r->hassh, "%s", fingerprint);
 }
 
-void nj_tell_record(const struct nj_tell *tell, const struct nj_flow_hot *hot, const struct nj_flow *flow, struct nj_flow_record *r)
+void nj_tell_record(const struct nj_tell *tell, const struct nj_flow_hot *hot, const struct nj_flow *flow,
+		    struct nj_flow_record *r)
 {
 	unsigned client = (hot->state & NJ_FLOW_CLIENT_1) != 0, server = !client;
 	bool icmp = flow->key.protocol == NJ_PROTOCOL_ICMP || flow->key.protocol == NJ_PROTOCOL_ICMPV6;

@@ -1,5 +1,6 @@
-/* What flows have to tell: at a window's end, or when a flow must give way before it, its counters become one contact for each of its two ends and part of their
- * features; at its own end it becomes a flow record. Part of the worker, on its thread. */
+/* What flows have to tell: at a window's end, or when a flow must give way before it, its counters become one contact
+ * for each of its two ends and part of their features; at its own end it becomes a flow record. Part of the worker, on
+ * its thread. */
 #ifndef NJ_SENSOR_TELL_H
 #define NJ_SENSOR_TELL_H
 
@@ -38,11 +39,13 @@ bool nj_tell_is_external(const struct nj_tell *tell, const struct nj_addr *addr)
 /* Enters the flow's window into the ledger, adds it to its totals and clears it. */
 void nj_tell_window(struct nj_tell *tell, struct nj_flow_hot *hot, struct nj_flow *flow);
 
-/* Enters the flow's end into the ledger: its duration when it closed. Silence ends a flow a minute after its last word, and to tell that
- * would make a window for an agent that did nothing. True when one direction was never seen although there must have been one. */
+/* Enters the flow's end into the ledger: its duration when it closed. Silence ends a flow a minute after its last word,
+ * and to tell that would make a window for an agent that did nothing. True when one direction was never seen although
+ * there must have been one. */
 bool nj_tell_end(struct nj_tell *tell, const struct nj_flow_hot *hot, const struct nj_flow *flow);
 
 /* The flow as a record, this window's counters included. */
-void nj_tell_record(const struct nj_tell *tell, const struct nj_flow_hot *hot, const struct nj_flow *flow, struct nj_flow_record *ret_record);
+void nj_tell_record(const struct nj_tell *tell, const struct nj_flow_hot *hot, const struct nj_flow *flow,
+		    struct nj_flow_record *ret_record);
 
 #endif

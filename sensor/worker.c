@@ -1,10 +1,11 @@
-/* One pass per packet: decode, find the flow by one hash, add to its hot line, and leave; everything else is behind a bit of the flow's state that is
- * mostly clear. Windows close when a packet or a tick has reached their end, and what a window says depends on packet times alone:
+/* One pass per packet: decode, find the flow by one hash, add to its hot line, and leave; everything else is behind a
+ * bit of the flow's state that is mostly clear. Windows close when a packet or a tick has reached their end, and what a
+ * window says depends on packet times alone:
  *
- *   silence        a flow is over when a packet comes no earlier than last + idle (judged at the packet), or when a window ends later than that;
- *                  both tell its end in the window in which the silence was over
- *   outcomes       judged at the packet that decides, or at the first window end by which answer_s has passed
- *   clock          a frame older than its predecessor has its predecessor's time (counted)
+ *   silence        a flow is over when a packet comes no earlier than last + idle (judged at the packet), or when a
+ * window ends later than that; both tell its end in the window in which the silence was over outcomes       judged at
+ * the packet that decides, or at the first window end by which answer_s has passed clock          a frame older than
+ * its predecessor has its predecessor's time (counted)
  *
  * Memory is the sum of the parts' (nj_worker_memory_bytes). */
 #include "sensor/worker.h"
@@ -25,15 +26,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NS_PER_MS       1000000ull
-#define NS_PER_S        1000000000ull
-#define CLOSED_S        10 /* a closed flow stays known for late packets: twice the longest retransmission timeout seen in practice */
-#define BURST_NS        NS_PER_S
-#define WIRE_BYTES_MAX  (1u << 28) /* a frame that claims more is counted as this: it keeps the hot counters from overflowing */
-#define TIME_MAX_NS     (UINT64_MAX / 4)
+#define NS_PER_MS 1000000ull
+#define NS_PER_S  1000000000ull
+#define CLOSED_S                                                                                                       \
+	10 /* a closed flow stays known for late packets: twice the longest retransmission timeout seen in practice */
+#define BURST_NS NS_PER_S
+#define WIRE_BYTES_MAX                                                                                                 \
+	(1u << 28) /* a frame that claims more is counted as this: it keeps the hot counters from overflowing */
+#define TIME_MAX_NS                 (UINT64_MAX / 4)
 #define FRAGMENT_BLOCKS_OF_DATAGRAM 4
-#define PREFETCH_FLOWS  12
-#define BATCH_PACKETS   16 /* decoded ahead: their flows' lines come from memory meanwhile */
+#define PREFETCH_FLOWS              12
+#define BATCH_PACKETS               16 /* decoded ahead: their flows' lines come from memory meanwhile */
 
 /* A packet on its way, decoded and with the hash of its flow, but without any effect yet. */
 struct arrival {
@@ -59,7 +62,7 @@ struct nj_worker {
 	struct arrival batch[BATCH_PACKETS];
 	uint32_t batch_n;
 	uint64_t now_ns, width_ns, answer_ns, active_ns;
-	uint64_t window;                /* number: start / width */
+	uint64_t window; /* number: start / width */
 	uint64_t window_end_ns;
 	bool started, finished;
 	uint64_t drained_ns; /* when the source ended; UINT64_MAX: it goes on */
@@ -121,9 +124,10 @@ uint64_t nj_worker_memory_bytes(const struct nj_worker_options *options)
 	struct nj_fragment_options fragment;
 	flows_options(options, &flows);
 	fragment_options(options, &fragment);
-	return sizeof(struct nj_worker) + sizeof(struct nj_tell) + nj_flows_memory_bytes(&flows) + nj_fragment_memory_bytes(&fragment) +
-	       nj_classify_memory_bytes(options->classifying_max) + nj_ledger_memory_bytes(options->ledger_entries_max) +
-	       nj_texts_memory_bytes(texts_max(options)) + nj_inspect_memory_bytes(options->inspecting_max) + nj_note_memory_bytes();
+	return sizeof(struct nj_worker) + sizeof(struct nj_tell) + nj_flows_memory_bytes(&flows) +
+	       nj_fragment_memory_bytes(&fragment) + nj_classify_memory_bytes(options->classifying_max) +
+	       nj_ledger_memory_bytes(options->ledger_entries_max) + nj_texts_memory_bytes(texts_max(options)) +
+	       nj_inspect_memory_bytes(options->inspecting_max) + nj_note_memory_bytes();
 }
 
 static int options_check(const struct nj_worker_options *o, struct nj_message *message)
@@ -131,13 +135,18 @@ static int options_check(const struct nj_worker_options *o, struct nj_message *m
 	if (o->home == NULL)
 		return nj_fail(message, NJ_ERR_USAGE, "worker: home networks are not set");
 	if (o->flows_max < 16 || o->flows_max > 1u << 28)
-		return nj_fail(message, NJ_ERR_USAGE, "worker: flows_max %u is not within 16..%u", o->flows_max, 1u << 28);
-	if (o->classifying_max < 1 || o->inspecting_max < 1 || o->classifying_max > 1u << 24 || o->inspecting_max > 1u << 24)
-		return nj_fail(message, NJ_ERR_USAGE, "worker: classifying_max and inspecting_max must be within 1..%u", 1u << 24);
+		return nj_fail(message, NJ_ERR_USAGE, "worker: flows_max %u is not within 16..%u", o->flows_max,
+			       1u << 28);
+	if (o->classifying_max < 1 || o->inspecting_max < 1 || o->classifying_max > 1u << 24 ||
+	    o->inspecting_max > 1u << 24)
+		return nj_fail(message, NJ_ERR_USAGE, "worker: classifying_max and inspecting_max must be within 1..%u",
+			       1u << 24);
 	if (o->ledger_entries_max < 64 || o->ledger_entries_max > 1u << 27)
-		return nj_fail(message, NJ_ERR_USAGE, "worker: ledger_entries_max %u is not within 64..%u", o->ledger_entries_max, 1u << 27);
+		return nj_fail(message, NJ_ERR_USAGE, "worker: ledger_entries_max %u is not within 64..%u",
+			       o->ledger_entries_max, 1u << 27);
 	if (o->fragments_max < 1 || o->fragments_max > 1u << 20)
-		return nj_fail(message, NJ_ERR_USAGE, "worker: fragments_max %u is not within 1..%u", o->fragments_max, 1u << 20);
+		return nj_fail(message, NJ_ERR_USAGE, "worker: fragments_max %u is not within 1..%u", o->fragments_max,
+			       1u << 20);
 	if (o->window_ms < 10 || o->window_ms > 65000)
 		return nj_fail(message, NJ_ERR_USAGE, "worker: window_ms %u is not within 10..65000", o->window_ms);
 	if (o->idle_tcp_s < 1 || o->idle_udp_s < 1 || o->idle_icmp_s < 1 || o->answer_s < 1)
@@ -155,8 +164,10 @@ static int parts_new(struct nj_worker *w, struct nj_message *message)
 	fragment_options(&w->options, &fragment);
 	const struct nj_hash_key *key = &w->options.hash_key;
 	w->tell = calloc(1, sizeof *w->tell);
-	if (w->tell == NULL || nj_flows_init(&w->flows, &flows) != NJ_OK || nj_texts_init(&w->texts, texts_max(&w->options), key) != NJ_OK ||
-	    nj_fragment_new(&fragment, &w->fragment) != NJ_OK || nj_ledger_new(w->options.ledger_entries_max, key, &w->ledger) != NJ_OK ||
+	if (w->tell == NULL || nj_flows_init(&w->flows, &flows) != NJ_OK ||
+	    nj_texts_init(&w->texts, texts_max(&w->options), key) != NJ_OK ||
+	    nj_fragment_new(&fragment, &w->fragment) != NJ_OK ||
+	    nj_ledger_new(w->options.ledger_entries_max, key, &w->ledger) != NJ_OK ||
 	    nj_note_init(&w->note, w->ledger, &w->texts, key) != NJ_OK ||
 	    nj_inspect_new(w->options.inspecting_max, &w->flows, &w->note, &w->inspect) != NJ_OK)
 		return nj_fail(message, NJ_ERR_MEMORY, "worker: no memory for its tables (%llu bytes)",
@@ -164,8 +175,8 @@ static int parts_new(struct nj_worker *w, struct nj_message *message)
 	return nj_classify_new(w->options.classifying_max, message, &w->classify);
 }
 
-int nj_worker_new(const struct nj_worker_options *options, const struct nj_worker_sink *sink, struct nj_message *message,
-		  struct nj_worker **ret_worker)
+int nj_worker_new(const struct nj_worker_options *options, const struct nj_worker_sink *sink,
+		  struct nj_message *message, struct nj_worker **ret_worker)
 {
 	int err = options_check(options, message);
 	if (err < 0)
@@ -221,7 +232,8 @@ void nj_worker_free(struct nj_worker **worker)
 
 /* ------------------------------------------------------------------ a flow's life */
 
-static void outcome_set(struct nj_worker *w, struct nj_flow_hot *hot, struct nj_flow *flow, enum nj_outcome outcome, uint64_t t_ns)
+static void outcome_set(struct nj_worker *w, struct nj_flow_hot *hot, struct nj_flow *flow, enum nj_outcome outcome,
+			uint64_t t_ns)
 {
 	flow->outcome = (uint8_t)outcome;
 	flow->outcome_ns = t_ns;
@@ -243,7 +255,8 @@ static void classify_finish(struct nj_worker *w, struct nj_flow_hot *hot, struct
 	flow->risks |= result.risks;
 }
 
-static void classify_packet(struct nj_worker *w, struct nj_flow_hot *hot, struct nj_flow *flow, const struct nj_packet *packet)
+static void classify_packet(struct nj_worker *w, struct nj_flow_hot *hot, struct nj_flow *flow,
+			    const struct nj_packet *packet)
 {
 	if (flow->ndpi == NJ_FLOW_NONE) {
 		uint32_t owner = hot->flow;
@@ -255,7 +268,8 @@ static void classify_packet(struct nj_worker *w, struct nj_flow_hot *hot, struct
 			flow->ndpi = nj_classify_begin(w->classify, owner);
 		}
 	}
-	unsigned most = packet->protocol == NJ_PROTOCOL_TCP ? w->options.ndpi_tcp_packets_max : w->options.ndpi_udp_packets_max;
+	unsigned most =
+		packet->protocol == NJ_PROTOCOL_TCP ? w->options.ndpi_tcp_packets_max : w->options.ndpi_udp_packets_max;
 	if (nj_classify_packet(w->classify, flow->ndpi, packet) || ++flow->ndpi_packets >= most)
 		classify_finish(w, hot, flow, true);
 }
@@ -289,7 +303,8 @@ static void flow_record(struct nj_worker *w, const struct nj_flow_hot *hot, cons
 
 static void flow_texts_release(struct nj_worker *w, struct nj_flow *flow)
 {
-	uint32_t *ids[] = {&flow->server_name, &flow->client_text, &flow->fingerprint, &flow->hassh_server, &flow->alpn, &flow->dns_name};
+	uint32_t *ids[] = {&flow->server_name,  &flow->client_text, &flow->fingerprint,
+			   &flow->hassh_server, &flow->alpn,        &flow->dns_name};
 	for (unsigned i = 0; i < sizeof ids / sizeof ids[0]; i++) {
 		nj_texts_release(&w->texts, *ids[i]);
 		*ids[i] = NJ_TEXT_NONE;
@@ -297,7 +312,8 @@ static void flow_texts_release(struct nj_worker *w, struct nj_flow *flow)
 }
 
 /* Tells all that is left to tell of a flow that leaves its place. *t_ns*: when it was over. */
-static void flow_leave(struct nj_worker *w, struct nj_flow_hot *hot, struct nj_flow *flow, enum nj_flow_end reason, uint64_t t_ns)
+static void flow_leave(struct nj_worker *w, struct nj_flow_hot *hot, struct nj_flow *flow, enum nj_flow_end reason,
+		       uint64_t t_ns)
 {
 	if ((hot->state & NJ_FLOW_PENDING) && reason != NJ_END_EVICTED)
 		outcome_set(w, hot, flow, nj_outcome_overdue(hot), t_ns);
@@ -318,18 +334,20 @@ static void flow_evict(struct nj_worker *w, uint64_t t_ns)
 	w->account.flows_evicted++;
 }
 
-/* A directed broadcast: an IPv4 address ending in 255 inside an Ethernet frame to everybody. Its netmask is nowhere to be seen. */
+/* A directed broadcast: an IPv4 address ending in 255 inside an Ethernet frame to everybody. Its netmask is nowhere to
+ * be seen. */
 static bool is_directed_broadcast(const struct nj_frame *frame, const struct nj_addr *addr)
 {
 	static const uint8_t everybody[6] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
-	return addr->byte[15] == 0xff && nj_addr_is_v4(addr) && frame->link_type == NJ_LINK_ETHERNET && frame->captured_bytes >= 6 &&
-	       memcmp(frame->data, everybody, sizeof everybody) == 0;
+	return addr->byte[15] == 0xff && nj_addr_is_v4(addr) && frame->link_type == NJ_LINK_ETHERNET &&
+	       frame->captured_bytes >= 6 && memcmp(frame->data, everybody, sizeof everybody) == 0;
 }
 
 /* Traffic that nobody is expected to answer: it is answered as soon as it is there. */
 static bool expects_nothing(const struct nj_packet *packet, uint64_t about, bool broadcast)
 {
-	if (broadcast || nj_addr_is_multicast(&packet->dst) || nj_addr_is_unspecified(&packet->src) || nj_addr_is_unspecified(&packet->dst))
+	if (broadcast || nj_addr_is_multicast(&packet->dst) || nj_addr_is_unspecified(&packet->src) ||
+	    nj_addr_is_unspecified(&packet->dst))
 		return true;
 	switch (packet->protocol) {
 	case NJ_PROTOCOL_TCP:
@@ -339,7 +357,8 @@ static bool expects_nothing(const struct nj_packet *packet, uint64_t about, bool
 	case NJ_PROTOCOL_ARP:
 		return packet->arp_operation != 1 || nj_addr_equal(&packet->src, &packet->dst);
 	case NJ_PROTOCOL_ICMP:
-		return about != 0 || (packet->icmp_type != 8 && packet->icmp_type != 13 && packet->icmp_type != 15 && packet->icmp_type != 17);
+		return about != 0 || (packet->icmp_type != 8 && packet->icmp_type != 13 && packet->icmp_type != 15 &&
+				      packet->icmp_type != 17);
 	case NJ_PROTOCOL_ICMPV6:
 		return about != 0 || (packet->icmp_type != 128 && packet->icmp_type != 135);
 	default:
@@ -378,9 +397,10 @@ static void flow_open(struct nj_worker *w, struct nj_flow_hot *hot, struct nj_fl
 	flow->icmp = (uint16_t)(packet->icmp_type << 8 | packet->icmp_code);
 	flow->no_agent = broadcast ? (uint8_t)(!side + 1) : 0;
 	flow->seen_start = opening;
-	flow->external = (uint8_t)(nj_tell_is_external(w->tell, &flow->key.addr[0]) | nj_tell_is_external(w->tell, &flow->key.addr[1]) << 1);
+	flow->external = (uint8_t)(nj_tell_is_external(w->tell, &flow->key.addr[0]) |
+				   nj_tell_is_external(w->tell, &flow->key.addr[1]) << 1);
 	if (broadcast)
-		flow->external &= (uint8_t)~(1u << !side);
+		flow->external &= (uint8_t) ~(1u << !side);
 	nj_inspect_open(hot, packet);
 	w->account.flows_opened++;
 	if (!opening) {
@@ -411,7 +431,8 @@ static void count_spill(struct nj_flow_hot *hot, struct nj_flow *flow, unsigned 
 }
 
 /* Gives the payload bytes that were not there before. */
-static uint32_t count_bytes(struct nj_flow_hot *hot, struct nj_flow *flow, unsigned side, const struct nj_packet *packet)
+static uint32_t count_bytes(struct nj_flow_hot *hot, struct nj_flow *flow, unsigned side,
+			    const struct nj_packet *packet)
 {
 	uint32_t bytes = packet->payload_wire_bytes < WIRE_BYTES_MAX ? packet->payload_wire_bytes : WIRE_BYTES_MAX;
 	if (bytes > 0 && (hot->state & NJ_FLOW_TCP)) {
@@ -461,11 +482,12 @@ static void icmp_refuses(struct nj_worker *w, const struct nj_packet *about, uin
 	outcome_set(w, hot, &w->flows.flow[hot->flow], NJ_OUTCOME_REFUSED, t_ns);
 }
 
-/* What an ICMP error speaks of as a number: 0 for all other packets. Errors about different address pairs are different flows, since they must
- * go to the workers that know those pairs. */
+/* What an ICMP error speaks of as a number: 0 for all other packets. Errors about different address pairs are different
+ * flows, since they must go to the workers that know those pairs. */
 static uint64_t about_of(const struct nj_worker *w, const struct nj_packet *packet, struct nj_packet *ret_about)
 {
-	if ((packet->protocol != NJ_PROTOCOL_ICMP && packet->protocol != NJ_PROTOCOL_ICMPV6) || !nj_icmp_error(packet, ret_about))
+	if ((packet->protocol != NJ_PROTOCOL_ICMP && packet->protocol != NJ_PROTOCOL_ICMPV6) ||
+	    !nj_icmp_error(packet, ret_about))
 		return 0;
 	bool swap = nj_addr_compare(&ret_about->src, &ret_about->dst) > 0;
 	struct nj_addr pair[2] = {swap ? ret_about->dst : ret_about->src, swap ? ret_about->src : ret_about->dst};
@@ -482,7 +504,8 @@ static void icmp_unreachable(struct nj_worker *w, const struct nj_packet *packet
 	nj_ledger_features(w->ledger, agent)->icmp_unreachable_in++;
 }
 
-static struct nj_flow_hot *flow_begin(struct nj_worker *w, struct nj_hash128 id, const struct nj_flow_key *key, const struct nj_packet *packet)
+static struct nj_flow_hot *flow_begin(struct nj_worker *w, struct nj_hash128 id, const struct nj_flow_key *key,
+				      const struct nj_packet *packet)
 {
 	struct nj_flow_hot *hot = nj_flows_add(&w->flows, id, key, packet->t_ns);
 	if (hot == NULL) {
@@ -492,7 +515,8 @@ static struct nj_flow_hot *flow_begin(struct nj_worker *w, struct nj_hash128 id,
 	return hot;
 }
 
-/* The flow of a packet: the one there is, a new one, or a new one in the place of one that is over. *ret_new*: it begins with this packet. */
+/* The flow of a packet: the one there is, a new one, or a new one in the place of one that is over. *ret_new*: it
+ * begins with this packet. */
 static struct nj_flow_hot *flow_for(struct nj_worker *w, const struct arrival *arrival, bool *ret_new)
 {
 	const struct nj_packet *packet = &arrival->packet;
@@ -504,7 +528,8 @@ static struct nj_flow_hot *flow_for(struct nj_worker *w, const struct arrival *a
 		struct nj_flow *flow = &w->flows.flow[hot->flow];
 		uint64_t due_ns = nj_flows_due_ns(&w->flows, hot);
 		bool silent = due_ns <= packet->t_ns;
-		if (!silent && !((packet->tcp_flags & NJ_TCP_SYN) && nj_outcome_starts_anew(hot, flow, arrival->side, packet)))
+		if (!silent &&
+		    !((packet->tcp_flags & NJ_TCP_SYN) && nj_outcome_starts_anew(hot, flow, arrival->side, packet)))
 			return hot;
 		flow_leave(w, hot, flow, silent ? NJ_END_IDLE : NJ_END_CLOSED, silent ? due_ns : packet->t_ns);
 		nj_flows_restart(&w->flows, hot, packet->t_ns);
@@ -520,7 +545,8 @@ static void flow_cut(struct nj_worker *w, struct nj_flow_hot *hot, struct nj_flo
 	flow_record(w, hot, flow);
 	flow->end_reason = 0;
 	flow->first_ns = t_ns;
-	/* Totals are told up to here; this window's counters, which are added to them later, must then give what came after (modulo 2^64). */
+	/* Totals are told up to here; this window's counters, which are added to them later, must then give what came
+	 * after (modulo 2^64). */
 	for (unsigned side = 0; side < 2; side++) {
 		flow->packets[side] = -(uint64_t)hot->packets[side];
 		flow->bytes[side] = -nj_flow_window_bytes(hot, flow, side);
@@ -555,7 +581,8 @@ static void note_other(struct nj_worker *w, struct nj_flow *flow, const struct n
 	if ((!echo && !arp_request) || !nj_tell_is_agent(&packet->src))
 		return;
 	uint32_t hash = nj_ledger_addr_hash(w->ledger, &packet->src, packet->segment);
-	struct nj_features *f = nj_ledger_features(w->ledger, nj_ledger_agent(w->ledger, &packet->src, packet->segment, hash));
+	struct nj_features *f =
+		nj_ledger_features(w->ledger, nj_ledger_agent(w->ledger, &packet->src, packet->segment, hash));
 	if (echo)
 		echo_note(f, flow, packet);
 	else
@@ -589,7 +616,8 @@ static void packet_take(struct nj_worker *w, const struct arrival *arrival)
 		if (outcome != NJ_OUTCOME_NONE)
 			outcome_set(w, hot, flow, outcome, packet->t_ns);
 	}
-	bool has_payload = packet->payload_bytes > 0 || (packet->protocol != NJ_PROTOCOL_TCP && packet->protocol != NJ_PROTOCOL_UDP);
+	bool has_payload = packet->payload_bytes > 0 ||
+			   (packet->protocol != NJ_PROTOCOL_TCP && packet->protocol != NJ_PROTOCOL_UDP);
 	if (has_payload && (hot->state & NJ_FLOW_CLASSIFY))
 		classify_packet(w, hot, flow, packet);
 	if (packet->payload_bytes > 0 && (hot->state & (uint32_t)NJ_FLOW_INSPECT << side))
@@ -681,8 +709,8 @@ static void window_close(struct nj_worker *w, bool last)
 	a->flows_active = nj_flows_n(&w->flows);
 	a->contacts_lost = nj_ledger_lost(w->ledger);
 	a->windows_closed = nj_ledger_agents_n(w->ledger);
-	bool something = a->frames_seen > 0 || a->bytes_seen > 0 || a->windows_closed > 0 || a->flows_ended > 0 || a->clock_clamps > 0 ||
-			 a->flows_active > 0;
+	bool something = a->frames_seen > 0 || a->bytes_seen > 0 || a->windows_closed > 0 || a->flows_ended > 0 ||
+			 a->clock_clamps > 0 || a->flows_active > 0;
 	nj_ledger_sweep(w->ledger, w->tell->start_ns, w->options.window_ms, w->sink.window, w->sink.context);
 	if (something || last)
 		w->sink.window_end(w->sink.context, w->tell->start_ns, a);
@@ -747,7 +775,8 @@ static void frame_arrives(struct nj_worker *w, const struct nj_frame *frame)
 	a->id = nj_hash128(&a->key, sizeof a->key, &w->options.hash_key);
 	nj_flows_prefetch(&w->flows, a->id);
 	w->batch_n++;
-	if (w->batch_n == BATCH_PACKETS || a->packet.frames > 1) /* a datagram put together stands in a buffer that the next frame may overwrite */
+	if (w->batch_n == BATCH_PACKETS ||
+	    a->packet.frames > 1) /* a datagram put together stands in a buffer that the next frame may overwrite */
 		batch_work_off(w);
 }
 

@@ -1,9 +1,11 @@
-/* A worker: frame -> packet -> flow -> contact -> agent window. Live capture, file, fuzz target, golden test and simulation are callers of these
- * three verbs. Share-nothing: one thread owns a worker; a packet never leaves it. All memory is taken at start and is the sum that
- * nj_worker_memory_bytes() gives; between push and tick there is no allocation, lock, system call, log line or clock read.
+/* A worker: frame -> packet -> flow -> contact -> agent window. Live capture, file, fuzz target, golden test and
+ * simulation are callers of these three verbs. Share-nothing: one thread owns a worker; a packet never leaves it. All
+ * memory is taken at start and is the sum that nj_worker_memory_bytes() gives; between push and tick there is no
+ * allocation, lock, system call, log line or clock read.
  *
- * The windows do not depend on when ticks come, only on packet times: a flow's timeouts and outcomes are judged at its own packets and at
- * window ends. Callers must deliver all packets of one address pair to the same worker (nj_worker_pick), in time order. */
+ * The windows do not depend on when ticks come, only on packet times: a flow's timeouts and outcomes are judged at its
+ * own packets and at window ends. Callers must deliver all packets of one address pair to the same worker
+ * (nj_worker_pick), in time order. */
 #ifndef NJ_SENSOR_WORKER_H
 #define NJ_SENSOR_WORKER_H
 
@@ -25,10 +27,10 @@ struct nj_worker_options {
 	uint32_t fragments_max;      /* datagrams in reassembly */
 	uint32_t window_ms;          /* width of an agent window */
 	uint32_t idle_tcp_s, idle_udp_s, idle_icmp_s; /* silence that ends a flow */
-	uint32_t active_s;           /* age at which a flow record is cut (0: never); contacts are not affected */
-	uint32_t answer_s;           /* time to wait for an answer: default 5 */
+	uint32_t active_s; /* age at which a flow record is cut (0: never); contacts are not affected */
+	uint32_t answer_s; /* time to wait for an answer: default 5 */
 	uint8_t ndpi_tcp_packets_max, ndpi_udp_packets_max; /* payload packets shown to nDPI: default 10, 6 */
-	const struct nj_networks *home;   /* borrowed for the worker's life */
+	const struct nj_networks *home;                     /* borrowed for the worker's life */
 	struct nj_hash_key hash_key;
 };
 
@@ -39,16 +41,20 @@ void nj_worker_options_init(struct nj_worker_options *options);
 uint64_t nj_worker_memory_bytes(const struct nj_worker_options *options);
 
 /* *keeps* the options' pointers and the sink. NJ_ERR_MEMORY, NJ_ERR_USAGE with a message. */
-NJ_MUST_CHECK int nj_worker_new(const struct nj_worker_options *options, const struct nj_worker_sink *sink, struct nj_message *message,
-				struct nj_worker **ret_worker);
+NJ_MUST_CHECK int nj_worker_new(const struct nj_worker_options *options, const struct nj_worker_sink *sink,
+				struct nj_message *message, struct nj_worker **ret_worker);
 void nj_worker_free(struct nj_worker **worker);
 
-void nj_worker_push(struct nj_worker *worker, const struct nj_frame *frame); /* may close windows that end at or before frame->t_ns */
-/* The same as pushing *n* frames one after another, whose bytes all stay valid until it returns; faster, since flows are called from memory some frames ahead. */
+void nj_worker_push(struct nj_worker *worker,
+		    const struct nj_frame *frame); /* may close windows that end at or before frame->t_ns */
+/* The same as pushing *n* frames one after another, whose bytes all stay valid until it returns; faster, since flows
+ * are called from memory some frames ahead. */
 void nj_worker_push_many(struct nj_worker *worker, const struct nj_frame *frames, uint32_t n);
-void nj_worker_tick(struct nj_worker *worker, uint64_t t_ns);                /* event time has reached t_ns */
-void nj_worker_drain(struct nj_worker *worker, uint64_t t_ns);               /* the source ended at t_ns: flows that ticks let fall silent after it ended with it */
-void nj_worker_finish(struct nj_worker *worker);                             /* ends all flows, closes all windows */
+void nj_worker_tick(struct nj_worker *worker, uint64_t t_ns); /* event time has reached t_ns */
+void nj_worker_drain(
+	struct nj_worker *worker,
+	uint64_t t_ns); /* the source ended at t_ns: flows that ticks let fall silent after it ended with it */
+void nj_worker_finish(struct nj_worker *worker); /* ends all flows, closes all windows */
 
 /* What full pools cost, since the start. None of it loses a frame, a flow or a contact. */
 struct nj_worker_counts {

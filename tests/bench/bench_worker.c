@@ -1,5 +1,6 @@
-/* How much the sensor's own path costs: reads a capture once, runs a pipeline with a sink that only counts, and prints packets a second, nanoseconds a packet and
- * bytes a flow. bench_worker FILE [WORKERS] [flows]; with "flows" flow records are made too. Compare with tests/bench/floor.c on the same file. */
+/* How much the sensor's own path costs: reads a capture once, runs a pipeline with a sink that only counts, and prints
+ * packets a second, nanoseconds a packet and bytes a flow. bench_worker FILE [WORKERS] [flows]; with "flows" flow
+ * records are made too. Compare with tests/bench/floor.c on the same file. */
 #include "common/inventory.h"
 #include "sensor/capture.h"
 #include "sensor/classify.h"
@@ -23,7 +24,8 @@ static int count_window(void *context, const struct nj_window *window)
 	return 0;
 }
 
-static int count_tick(void *context, uint64_t start_ns, uint32_t width_ms, const struct nj_sensor_account *account, bool finish)
+static int count_tick(void *context, uint64_t start_ns, uint32_t width_ms, const struct nj_sensor_account *account,
+		      bool finish)
 {
 	(void)start_ns, (void)width_ms, (void)account, (void)finish;
 	((struct counts *)context)->ticks++;
@@ -82,12 +84,16 @@ int main(int argc, char **argv)
 	nj_pipeline_totals(pipeline, &totals);
 	double frames = (double)totals.account.frames_seen;
 	uint64_t memory = nj_worker_memory_bytes(&options.worker);
-	printf("%u workers: %" PRIu64 " frames %" PRIu64 " flows %.3f s wall %.3f s cpu, %.0f ns a packet, %.0f kpps\n", options.workers,
-	       totals.account.frames_seen, totals.account.flows_opened, wall, cpu, wall / frames * 1e9, frames / wall / 1e3);
-	printf("%" PRIu64 " windows %" PRIu64 " contacts %" PRIu64 " ticks %" PRIu64 " records %" PRIu64 " evicted %" PRIu64 " lost\n", counts.windows,
-	       counts.contacts, counts.ticks, counts.flows, totals.account.flows_evicted, totals.account.contacts_lost);
+	printf("%u workers: %" PRIu64 " frames %" PRIu64 " flows %.3f s wall %.3f s cpu, %.0f ns a packet, %.0f kpps\n",
+	       options.workers, totals.account.frames_seen, totals.account.flows_opened, wall, cpu, wall / frames * 1e9,
+	       frames / wall / 1e3);
+	printf("%" PRIu64 " windows %" PRIu64 " contacts %" PRIu64 " ticks %" PRIu64 " records %" PRIu64
+	       " evicted %" PRIu64 " lost\n",
+	       counts.windows, counts.contacts, counts.ticks, counts.flows, totals.account.flows_evicted,
+	       totals.account.contacts_lost);
 	printf("memory of a worker %.1f MB, %.0f bytes a flow; nDPI %s itself %.1f MB\n", (double)memory / 1e6,
-	       (double)memory / options.worker.flows_max, nj_classify_library_version(), (double)nj_classify_library_bytes() / 1e6);
+	       (double)memory / options.worker.flows_max, nj_classify_library_version(),
+	       (double)nj_classify_library_bytes() / 1e6);
 	nj_pipeline_free(&pipeline);
 	nj_capture_close(&source);
 	return NJ_EXIT_DONE;

@@ -1,6 +1,7 @@
-/* The whole worker on foreign bytes. An input is a list of frames: link type selector (1), milliseconds since the last frame (2, little end first), length (2),
- * bytes. Options are tiny so that every table fills; the laws are asserted at the end. A worker is made anew for each input, so that a finding stands alone; nDPI's
- * start-up makes that slow (about 15 ms). */
+/* The whole worker on foreign bytes. An input is a list of frames: link type selector (1), milliseconds since the last
+ * frame (2, little end first), length (2), bytes. Options are tiny so that every table fills; the laws are asserted at
+ * the end. A worker is made anew for each input, so that a finding stands alone; nDPI's start-up makes that slow (about
+ * 15 ms). */
 #include "common/inventory.h"
 #include "sensor/decode.h"
 #include "sensor/worker.h"
@@ -80,7 +81,8 @@ static struct nj_worker *worker_new(struct sums *sums)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const int links[] = {NJ_LINK_ETHERNET, NJ_LINK_ETHERNET, NJ_LINK_RAW, NJ_LINK_LINUX_SLL, NJ_LINK_LINUX_SLL2, NJ_LINK_NULL, NJ_LINK_PPP, 999};
+	static const int links[] = {NJ_LINK_ETHERNET,   NJ_LINK_ETHERNET, NJ_LINK_RAW, NJ_LINK_LINUX_SLL,
+				    NJ_LINK_LINUX_SLL2, NJ_LINK_NULL,     NJ_LINK_PPP, 999};
 	struct sums sums = {0};
 	struct nj_worker *worker = worker_new(&sums);
 	uint64_t t_ns = 1000000000, pushed = 0;
@@ -96,7 +98,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (copy == NULL)
 			abort();
 		memcpy(copy, data, length);
-		nj_worker_push(worker, &(struct nj_frame){.t_ns = t_ns, .data = copy, .captured_bytes = length, .wire_bytes = length, .link_type = link});
+		nj_worker_push(worker, &(struct nj_frame){.t_ns = t_ns,
+							  .data = copy,
+							  .captured_bytes = length,
+							  .wire_bytes = length,
+							  .link_type = link});
 		free(copy);
 		data += length;
 		size -= length;

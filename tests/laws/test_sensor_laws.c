@@ -1,6 +1,7 @@
-/* Laws 1 and 2 of the sensor on every capture at hand: nothing vanishes uncounted, and neither the number of workers nor the times of ticks change a byte.
- * The captures are read as one stream merged in time order, malformed ones included. Captures are those of NJ_SHARED/captures (default ../shared) and tests/captures;
- * without any the test says so and is skipped. */
+/* Laws 1 and 2 of the sensor on every capture at hand: nothing vanishes uncounted, and neither the number of workers
+ * nor the times of ticks change a byte. The captures are read as one stream merged in time order, malformed ones
+ * included. Captures are those of NJ_SHARED/captures (default ../shared) and tests/captures; without any the test says
+ * so and is skipped. */
 #include "common/inventory.h"
 #include "sensor/capture.h"
 #include "sensor/pipeline.h"
@@ -66,7 +67,8 @@ static void check_window(const struct nj_window *w)
 		assert_int_equal(in, w->features.bytes_in_external + w->features.bytes_in_internal);
 		assert_true(answered >= w->features.flows_answered); /* rest_answered counts both roles */
 	}
-	assert_true(w->contacts_n <= NJ_CONTACTS_MAX && w->domains_n <= NJ_DOMAINS_MAX && w->clients_n <= NJ_CLIENTS_MAX);
+	assert_true(w->contacts_n <= NJ_CONTACTS_MAX && w->domains_n <= NJ_DOMAINS_MAX &&
+		    w->clients_n <= NJ_CLIENTS_MAX);
 }
 
 static int keep_window(void *context, const struct nj_window *window)
@@ -79,8 +81,8 @@ static int keep_window(void *context, const struct nj_window *window)
 	w->contacts = copied(window->contacts, window->contacts_n * sizeof *window->contacts);
 	w->domains = copied(window->domains, window->domains_n * sizeof *window->domains);
 	w->clients = copied(window->clients, window->clients_n * sizeof *window->clients);
-#define BYTES_DISTINCT  NJ_DISTINCT_REGISTERS
-#define BYTES_HISTOGRAM (NJ_HISTOGRAM_BUCKETS * sizeof(uint32_t))
+#define BYTES_DISTINCT                  NJ_DISTINCT_REGISTERS
+#define BYTES_HISTOGRAM                 (NJ_HISTOGRAM_BUCKETS * sizeof(uint32_t))
 #define COPY(name, kind, unit, meaning) w->name = copied(window->name, BYTES_##kind);
 	NJ_FEATURE_VECTORS(COPY)
 #undef COPY
@@ -91,7 +93,8 @@ static int keep_window(void *context, const struct nj_window *window)
 	return 0;
 }
 
-static int keep_tick(void *context, uint64_t start_ns, uint32_t width_ms, const struct nj_sensor_account *a, bool finish)
+static int keep_tick(void *context, uint64_t start_ns, uint32_t width_ms, const struct nj_sensor_account *a,
+		     bool finish)
 {
 	struct run *run = context;
 	uint64_t dropped = 0;
@@ -192,7 +195,8 @@ static void check_conservation(const struct run *run)
 	assert_int_equal(run->finishes, 1);
 	assert_true(packets <= a->frames_decoded);
 	held_together = a->frames_decoded - packets; /* frames beyond the first of a reassembled datagram */
-	printf("%" PRIu64 " frames, %" PRIu64 " dropped, %" PRIu64 " reassembled, %zu flows, %zu windows in %zu ticks, %" PRIu64 " contacts lost\n",
+	printf("%" PRIu64 " frames, %" PRIu64 " dropped, %" PRIu64
+	       " reassembled, %zu flows, %zu windows in %zu ticks, %" PRIu64 " contacts lost\n",
 	       a->frames_seen, dropped, held_together, run->flows_n, run->windows_n, run->ticks_n, a->contacts_lost);
 	assert_int_equal(a->contacts_lost, 0);
 	assert_int_equal(a->flows_evicted, 0);
@@ -202,11 +206,13 @@ static void flow_print(const struct nj_flow_record *f)
 {
 	char client[NJ_ADDR_TEXT_MAX], server[NJ_ADDR_TEXT_MAX];
 	fprintf(stderr,
-		"%s:%u %s:%u protocol %u outcome %u end %u at %" PRIu64 "..%" PRIu64 " packets %" PRIu64 " %" PRIu64 " bytes %" PRIu64 " %" PRIu64
-		" again %" PRIu64 " app %s risks %" PRIx64 " name %s dns %s requests %u\n",
-		nj_addr_text(&f->client, client), f->client_port, nj_addr_text(&f->server, server), f->server_port, f->protocol, f->outcome,
-		f->end_reason, f->first_ns, f->last_ns, f->packets_out, f->packets_in, f->bytes_out, f->bytes_in, f->retransmitted_bytes, f->app,
-		f->ndpi_risks, f->server_name, f->dns_name, f->requests);
+		"%s:%u %s:%u protocol %u outcome %u end %u at %" PRIu64 "..%" PRIu64 " packets %" PRIu64 " %" PRIu64
+		" bytes %" PRIu64 " %" PRIu64 " again %" PRIu64 " app %s risks %" PRIx64
+		" name %s dns %s requests %u\n",
+		nj_addr_text(&f->client, client), f->client_port, nj_addr_text(&f->server, server), f->server_port,
+		f->protocol, f->outcome, f->end_reason, f->first_ns, f->last_ns, f->packets_out, f->packets_in,
+		f->bytes_out, f->bytes_in, f->retransmitted_bytes, f->app, f->ndpi_risks, f->server_name, f->dns_name,
+		f->requests);
 }
 
 static void check_equal(const struct run *one, const struct run *many, uint32_t workers)

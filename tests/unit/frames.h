@@ -25,8 +25,10 @@ static inline void put32(uint8_t *at, uint32_t value)
 	put16(at + 2, value & 0xffff);
 }
 
-/* Ethernet and IPv4 headers for *l4_bytes* behind them; addresses as numbers. *to_all*: to the Ethernet broadcast address. */
-static inline uint8_t *frame_ipv4(struct frame_buffer *f, uint32_t src, uint32_t dst, uint8_t protocol, uint32_t l4_bytes, int to_all)
+/* Ethernet and IPv4 headers for *l4_bytes* behind them; addresses as numbers. *to_all*: to the Ethernet broadcast
+ * address. */
+static inline uint8_t *frame_ipv4(struct frame_buffer *f, uint32_t src, uint32_t dst, uint8_t protocol,
+				  uint32_t l4_bytes, int to_all)
 {
 	memset(f, 0, 34);
 	memset(f->byte, to_all ? 0xff : 0x02, 6);
@@ -65,8 +67,8 @@ static inline void frame_tcp(struct frame_buffer *f, const struct tcp *t, const 
 		memcpy(tcp + 20, payload, bytes);
 }
 
-static inline void frame_udp(struct frame_buffer *f, uint32_t src, uint16_t src_port, uint32_t dst, uint16_t dst_port, const void *payload,
-			     uint32_t bytes)
+static inline void frame_udp(struct frame_buffer *f, uint32_t src, uint16_t src_port, uint32_t dst, uint16_t dst_port,
+			     const void *payload, uint32_t bytes)
 {
 	uint8_t *udp = frame_ipv4(f, src, dst, NJ_PROTOCOL_UDP, 8 + bytes, 0);
 	put16(udp, src_port);
@@ -77,8 +79,8 @@ static inline void frame_udp(struct frame_buffer *f, uint32_t src, uint16_t src_
 		memcpy(udp + 8, payload, bytes);
 }
 
-static inline void frame_icmp(struct frame_buffer *f, uint32_t src, uint32_t dst, uint8_t type, uint8_t code, uint32_t rest, const void *payload,
-			      uint32_t bytes)
+static inline void frame_icmp(struct frame_buffer *f, uint32_t src, uint32_t dst, uint8_t type, uint8_t code,
+			      uint32_t rest, const void *payload, uint32_t bytes)
 {
 	uint8_t *icmp = frame_ipv4(f, src, dst, NJ_PROTOCOL_ICMP, 8 + bytes, 0);
 	icmp[0] = type;

@@ -23,8 +23,11 @@ static struct nj_classify *classify_of(uint32_t states)
 
 static void decoded(const struct frame_buffer *buffer, struct nj_packet *ret_packet)
 {
-	struct nj_frame frame = {
-		.t_ns = 1000000000, .data = buffer->byte, .captured_bytes = buffer->bytes, .wire_bytes = buffer->bytes, .link_type = NJ_LINK_ETHERNET};
+	struct nj_frame frame = {.t_ns = 1000000000,
+				 .data = buffer->byte,
+				 .captured_bytes = buffer->bytes,
+				 .wire_bytes = buffer->bytes,
+				 .link_type = NJ_LINK_ETHERNET};
 	assert_int_equal(nj_decode(&frame, ret_packet), NJ_DROP_NONE);
 }
 
@@ -44,7 +47,8 @@ static void http_is_known_by_its_request(void **state)
 	struct nj_classify *classify = classify_of(4);
 	struct nj_classify_result result;
 	uint32_t s = nj_classify_begin(classify, 7);
-	bool known = show_tcp(classify, s, 8080, "GET /index.html HTTP/1.1\r\nHost: intranet.example\r\nUser-Agent: Mozilla/5.0\r\n\r\n");
+	bool known = show_tcp(classify, s, 8080,
+			      "GET /index.html HTTP/1.1\r\nHost: intranet.example\r\nUser-Agent: Mozilla/5.0\r\n\r\n");
 	nj_classify_finish(classify, s, true, &result);
 	assert_true(known);
 	assert_string_equal(nj_classify_label(classify, result.label), "HTTP");
@@ -90,7 +94,10 @@ static void an_empty_pool_names_the_oldest(void **state)
 static void one_flow_teaches_nothing_about_another(void **state)
 {
 	(void)state;
-	static const char handshake[] = "\x13" "BitTorrent protocol\x01\x01\x01\x01\x01\x01\x01\x01" "aaaaaaaaaaaaaaaaaaaa" "-UT3560-aaaaaaaaaaaa";
+	static const char handshake[] = "\x13"
+					"BitTorrent protocol\x01\x01\x01\x01\x01\x01\x01\x01"
+					"aaaaaaaaaaaaaaaaaaaa"
+					"-UT3560-aaaaaaaaaaaa";
 	struct nj_classify *classify = classify_of(4);
 	struct nj_classify_result first, second;
 	for (int before = 0; before < 2; before++) {
@@ -129,7 +136,8 @@ static void nothing_is_left_when_all_are_gone(void **state)
 	uint64_t idle = nj_classify_library_bytes();
 	for (int i = 0; i < 100; i++) {
 		uint32_t s = nj_classify_begin(classify, 1);
-		(void)show_tcp(classify, s, 80, "GET /a/long/path HTTP/1.1\r\nHost: a.example\r\nUser-Agent: some agent\r\n\r\n");
+		(void)show_tcp(classify, s, 80,
+			       "GET /a/long/path HTTP/1.1\r\nHost: a.example\r\nUser-Agent: some agent\r\n\r\n");
 		nj_classify_finish(classify, s, true, &ignored);
 	}
 	assert_int_equal(nj_classify_library_bytes(), idle); /* strings of flows do not stay */

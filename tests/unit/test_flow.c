@@ -28,9 +28,14 @@ static struct nj_flows table(uint32_t flows_max)
 static struct nj_packet packet_of(uint32_t conversation, bool back)
 {
 	uint8_t a[4] = {10, 0, 0, (uint8_t)conversation}, b[4] = {10, 0, 1, (uint8_t)(conversation >> 8)};
-	struct nj_packet p = {.src = nj_addr_v4(a), .dst = nj_addr_v4(b), .src_port = 1000, .dst_port = 80, .protocol = NJ_PROTOCOL_TCP};
+	struct nj_packet p = {.src = nj_addr_v4(a),
+			      .dst = nj_addr_v4(b),
+			      .src_port = 1000,
+			      .dst_port = 80,
+			      .protocol = NJ_PROTOCOL_TCP};
 	if (back)
-		p = (struct nj_packet){.src = p.dst, .dst = p.src, .src_port = 80, .dst_port = 1000, .protocol = NJ_PROTOCOL_TCP};
+		p = (struct nj_packet){
+			.src = p.dst, .dst = p.src, .src_port = 80, .dst_port = 1000, .protocol = NJ_PROTOCOL_TCP};
 	return p;
 }
 
@@ -93,7 +98,8 @@ static void table_agrees_with_a_model(void **state)
 		for (; (window + 1) * WIDTH <= t_ns; window++) {
 			for (uint32_t at; (at = nj_flows_expired(&flows, window)) != NJ_FLOW_NONE;) {
 				struct nj_flow_hot *hot = nj_flows_hot(&flows, at);
-				const uint8_t *a = flows.flow[at].key.addr[0].byte, *b = flows.flow[at].key.addr[1].byte;
+				const uint8_t *a = flows.flow[at].key.addr[0].byte,
+					      *b = flows.flow[at].key.addr[1].byte;
 				uint32_t who = a[14] == 0 ? a[15] | (uint32_t)b[15] << 8 : b[15] | (uint32_t)a[15] << 8;
 				assert_int_equal(hot->last_ns, last[who]);
 				assert_true(hot->last_ns + 300 * S < (window + 1) * WIDTH);
@@ -136,7 +142,10 @@ static void closed_and_unanswered_flows_go_first(void **state)
 	for (uint32_t i = 0; i < 64; i++) {
 		struct nj_flow_hot *hot = add(&flows, i, 1000 * S + i * S / 10);
 		assert_non_null(hot);
-		hot->state = (uint32_t)(i % 4 == 3 ? NJ_IDLE_CLOSED : i % 4 == 1 ? NJ_IDLE_UDP : NJ_IDLE_TCP) << NJ_FLOW_IDLE_SHIFT;
+		hot->state = (uint32_t)(i % 4 == 3   ? NJ_IDLE_CLOSED
+					: i % 4 == 1 ? NJ_IDLE_UDP
+						     : NJ_IDLE_TCP)
+			     << NJ_FLOW_IDLE_SHIFT;
 	}
 	assert_null(add(&flows, 99, 1007 * S));
 	unsigned idle_tcp_early = 0;
@@ -191,7 +200,8 @@ static void restart_keeps_the_place_and_nothing_else(void **state)
 	nj_flows_fini(&flows);
 }
 
-/* Segments of a stream in a window of disorder small enough for two holes: each byte counts exactly once, around the wrap of sequence numbers too. */
+/* Segments of a stream in a window of disorder small enough for two holes: each byte counts exactly once, around the
+ * wrap of sequence numbers too. */
 static void bytes_count_once(void **state)
 {
 	(void)state;
@@ -200,14 +210,16 @@ static void bytes_count_once(void **state)
 		struct nj_flow_hot hot = {0};
 		struct nj_flow flow = {0};
 		enum { SEGMENTS = 30 };
-		uint32_t start = (uint32_t)draw_bits(&seed), size[SEGMENTS], at[SEGMENTS], order[SEGMENTS], next = start;
+		uint32_t start = (uint32_t)draw_bits(&seed), size[SEGMENTS], at[SEGMENTS], order[SEGMENTS],
+			 next = start;
 		for (int i = 0; i < SEGMENTS; i++) {
 			size[i] = 1 + (uint32_t)(draw_bits(&seed) % 1460);
 			at[i] = next;
 			next += size[i];
 			order[i] = (uint32_t)i;
 		}
-		for (int i = 1; i + 1 < SEGMENTS; i += 3) /* neighbours swapped: one hole at a time; the first stays first */
+		for (int i = 1; i + 1 < SEGMENTS;
+		     i += 3) /* neighbours swapped: one hole at a time; the first stays first */
 			if (draw_bits(&seed) % 2) {
 				uint32_t swap = order[i];
 				order[i] = order[i + 1];
@@ -232,8 +244,8 @@ static void partial_overlap_counts_what_is_new(void **state)
 	struct nj_flow flow = {0};
 	assert_int_equal(nj_flow_new_bytes(&hot, &flow, 1, 1000, 100), 100);
 	assert_int_equal(nj_flow_new_bytes(&hot, &flow, 1, 1050, 100), 50);
-	assert_int_equal(nj_flow_new_bytes(&hot, &flow, 1, 1250, 50), 50);  /* hole 1150..1250 */
-	assert_int_equal(nj_flow_new_bytes(&hot, &flow, 1, 1140, 60), 50);  /* 1150..1200 */
+	assert_int_equal(nj_flow_new_bytes(&hot, &flow, 1, 1250, 50), 50);   /* hole 1150..1250 */
+	assert_int_equal(nj_flow_new_bytes(&hot, &flow, 1, 1140, 60), 50);   /* 1150..1200 */
 	assert_int_equal(nj_flow_new_bytes(&hot, &flow, 1, 1190, 200), 140); /* 1200..1250 and 1300..1390 */
 	assert_int_equal(hot.state & (NJ_FLOW_GAP << 1), 0);
 	assert_int_equal(nj_flow_new_bytes(&hot, &flow, 1, 1390 + (1u << 30), 10), 10); /* another series */

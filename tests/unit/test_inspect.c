@@ -38,7 +38,8 @@ static void flow_add(struct rig *r, uint8_t protocol, uint16_t client_port, uint
 	r->hot = nj_flows_add(&r->flows, nj_hash128(&key, sizeof key, &r->key), &key, r->t_ns);
 	assert_non_null(r->hot);
 	r->flow = &r->flows.flow[r->hot->flow];
-	r->hot->state = (side ? NJ_FLOW_CLIENT_1 : 0) | (protocol == NJ_PROTOCOL_TCP ? NJ_FLOW_TCP | 3u * NJ_FLOW_BEGAN : 0);
+	r->hot->state =
+		(side ? NJ_FLOW_CLIENT_1 : 0) | (protocol == NJ_PROTOCOL_TCP ? NJ_FLOW_TCP | 3u * NJ_FLOW_BEGAN : 0);
 	for (unsigned s = 0; s < 2; s++)
 		r->flow->addr_hash[s] = nj_ledger_addr_hash(r->ledger, &r->flow->key.addr[s], 0);
 	nj_inspect_open(r->hot, &r->first);
@@ -87,7 +88,8 @@ static void give(struct rig *r, bool from_client, uint32_t offset, const void *d
 static const struct nj_features *client_features(struct rig *r)
 {
 	struct nj_addr client = r->first.src;
-	return nj_ledger_features(r->ledger, nj_ledger_agent(r->ledger, &client, 0, nj_ledger_addr_hash(r->ledger, &client, 0)));
+	return nj_ledger_features(r->ledger,
+				  nj_ledger_agent(r->ledger, &client, 0, nj_ledger_addr_hash(r->ledger, &client, 0)));
 }
 
 static bool is_wanted(const struct rig *r)
@@ -98,8 +100,8 @@ static bool is_wanted(const struct rig *r)
 /* A TLS 1.3 ClientHello for "localhost" with ALPN h2; made by hand. Returns its length. */
 static size_t hello_make(uint8_t *out)
 {
-	static const uint8_t extensions[] = {0, 0, 0, 14, 0, 12, 0, 0, 9, 'l', 'o', 'c', 'A', 'l', 'h', 'o', 's', 't', 0, 16, 0, 5, 0, 3, 2, 'h', '2',
-					     0, 43, 0, 3, 2, 3, 4};
+	static const uint8_t extensions[] = {0,   0, 0,  14, 0, 12, 0, 0, 9,   'l', 'o', 'c', 'A', 'l', 'h', 'o', 's',
+					     't', 0, 16, 0,  5, 0,  3, 2, 'h', '2', 0,   43,  0,   3,   2,   3,   4};
 	uint8_t *at = out;
 	size_t body = 2 + 32 + 1 + 2 + 4 + 2 + 2 + sizeof extensions;
 	const uint8_t head[] = {22, 3, 1, 0, (uint8_t)(body + 4), 1, 0, 0, (uint8_t)body, 3, 3};
@@ -136,7 +138,8 @@ static void tls_hello_in_any_pieces_and_requests(void **state)
 		assert_int_equal(r->flow->client_kind, NJ_CLIENT_JA4);
 		assert_memory_equal(nj_texts_get(&r->texts, r->flow->fingerprint), "t13d0203h2_", 11);
 		assert_int_equal(client_features(r)->tls_flows, 1);
-		if (way == 2) { /* a hole in the records was told where there was none in the end: counting may start late */
+		if (way ==
+		    2) { /* a hole in the records was told where there was none in the end: counting may start late */
 			rig_free(r);
 			continue;
 		}
@@ -171,8 +174,9 @@ static void unknown_bytes_cost_one_look(void **state)
 
 static size_t kexinit_make(uint8_t *out)
 {
-	static const char *const names[10] = {"curve25519-sha256", "ssh-ed25519", "aes128-ctr", "aes128-ctr", "hmac-sha2-256",
-					      "hmac-sha2-256",     "none",        "none",       "",           ""};
+	static const char *const names[10] = {
+		"curve25519-sha256", "ssh-ed25519", "aes128-ctr", "aes128-ctr", "hmac-sha2-256",
+		"hmac-sha2-256",     "none",        "none",       "",           ""};
 	size_t at = 6 + 16;
 	memset(out, 0, 512);
 	for (int i = 0; i < 10; i++) {
@@ -223,8 +227,10 @@ static void ssh_fingerprints_and_login_by_volume(void **state)
 static void dns_messages_over_tcp_wherever_cut(void **state)
 {
 	(void)state;
-	static const uint8_t two[] = {0, 29, 0, 1, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 7, 'e', 'x', 'a', 'm', 'p', 'l', 'e', 3, 'c', 'o', 'm', 0, 0, 1, 0, 1,
-				      0, 29, 0, 2, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 7, 'e', 'x', 'a', 'm', 'p', 'l', 'f', 3, 'c', 'o', 'm', 0, 0, 1, 0, 1};
+	static const uint8_t two[] = {0,   29,  0,   1,   1,   0,   0,   1,   0,   0,   0, 0, 0, 0, 7,   'e',
+				      'x', 'a', 'm', 'p', 'l', 'e', 3,   'c', 'o', 'm', 0, 0, 1, 0, 1,   0,
+				      29,  0,   2,   1,   0,   0,   1,   0,   0,   0,   0, 0, 0, 7, 'e', 'x',
+				      'a', 'm', 'p', 'l', 'f', 3,   'c', 'o', 'm', 0,   0, 1, 0, 1};
 	for (size_t cut = 1; cut < sizeof two; cut++) {
 		struct rig *r = rig_new(4);
 		flow_add(r, NJ_PROTOCOL_TCP, 40000, 53);

@@ -65,10 +65,12 @@ static uint32_t agent_of(struct nj_ledger *ledger, uint32_t number)
 	return nj_ledger_agent(ledger, &addr, number % 3, nj_ledger_addr_hash(ledger, &addr, number % 3));
 }
 
-static struct nj_contact *contact_of(struct nj_ledger *ledger, uint32_t agent, uint32_t peer, uint16_t port, uint8_t role, const char *app)
+static struct nj_contact *contact_of(struct nj_ledger *ledger, uint32_t agent, uint32_t peer, uint16_t port,
+				     uint8_t role, const char *app)
 {
 	char padded[NJ_APP_TEXT_MAX] = {0};
-	struct nj_ledger_contact_key k = {.peer = addr_of(peer), .port = port, .protocol = 6, .role = role, .agent = agent};
+	struct nj_ledger_contact_key k = {
+		.peer = addr_of(peer), .port = port, .protocol = 6, .role = role, .agent = agent};
 	k.peer_hash = nj_ledger_addr_hash(ledger, &k.peer, 0);
 	strcpy(padded, app);
 	return nj_ledger_contact(ledger, &k, padded);
@@ -86,11 +88,13 @@ static void entries_add_up_and_come_sorted(void **state)
 		uint64_t distinct = 0;
 		memset(there, 0, sizeof there);
 		for (int i = 0; i < 20000; i++) {
-			uint32_t a = (uint32_t)draw_below(&draw, 20), p = (uint32_t)draw_below(&draw, 40), port = (uint32_t)draw_below(&draw, 3);
+			uint32_t a = (uint32_t)draw_below(&draw, 20), p = (uint32_t)draw_below(&draw, 40),
+				 port = (uint32_t)draw_below(&draw, 3);
 			uint32_t role = 1 + (uint32_t)draw_below(&draw, 2), app = (uint32_t)draw_below(&draw, 4);
 			if (a > 3 && p > 9)
 				continue; /* few agents with many contacts, many with few */
-			struct nj_contact *c = contact_of(ledger, agent_of(ledger, a), p, (uint16_t)port, (uint8_t)role, apps[app]);
+			struct nj_contact *c =
+				contact_of(ledger, agent_of(ledger, a), p, (uint16_t)port, (uint8_t)role, apps[app]);
 			assert_non_null(c);
 			c->packets_out++;
 			c->external = p > 20;

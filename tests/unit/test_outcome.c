@@ -34,10 +34,13 @@ static void the_client_is_told_by_the_first_packet(void **state)
 		{"UDP between well-known ports", 17, 0, 123, 53, true, true},
 	};
 	for (unsigned i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-		struct nj_packet p = {
-			.protocol = cases[i].protocol, .tcp_flags = cases[i].flags, .src_port = cases[i].src_port, .dst_port = cases[i].dst_port};
+		struct nj_packet p = {.protocol = cases[i].protocol,
+				      .tcp_flags = cases[i].flags,
+				      .src_port = cases[i].src_port,
+				      .dst_port = cases[i].dst_port};
 		for (unsigned side = 0; side < 2; side++)
-			if ((nj_outcome_client(&p, side) == side) != cases[i].sender_is_client || nj_outcome_is_opening(&p) != cases[i].opening)
+			if ((nj_outcome_client(&p, side) == side) != cases[i].sender_is_client ||
+			    nj_outcome_is_opening(&p) != cases[i].opening)
 				fail_msg("%s", cases[i].what);
 	}
 }
@@ -73,8 +76,9 @@ static void outcomes_of_tcp(void **state)
 		struct nj_flow_hot hot = {.state = NJ_FLOW_TCP | NJ_FLOW_PENDING};
 		enum nj_outcome got = NJ_OUTCOME_NONE;
 		for (unsigned k = 0; k < cases[i].n; k++) {
-			struct nj_packet p = {
-				.protocol = 6, .tcp_flags = cases[i].packet[k].flags, .payload_wire_bytes = cases[i].packet[k].payload};
+			struct nj_packet p = {.protocol = 6,
+					      .tcp_flags = cases[i].packet[k].flags,
+					      .payload_wire_bytes = cases[i].packet[k].payload};
 			got = nj_outcome_packet(&hot, cases[i].packet[k].side, &p);
 			if (got != NJ_OUTCOME_NONE)
 				hot.state &= ~(uint32_t)NJ_FLOW_PENDING;

@@ -1,4 +1,5 @@
-/* One sensor as a whole: capture file in, windows out, with one worker and with several; sinks that refuse; wrong options. */
+/* One sensor as a whole: capture file in, windows out, with one worker and with several; sinks that refuse; wrong
+ * options. */
 #include "common/inventory.h"
 #include "sensor/capture.h"
 #include "sensor/capture_writer.h"
@@ -21,7 +22,8 @@
 
 static char path[64];
 
-/* Conversations among a few hosts, with silences of many windows, an ICMP error now and then, and one frame that does not decode. */
+/* Conversations among a few hosts, with silences of many windows, an ICMP error now and then, and one frame that does
+ * not decode. */
 static int capture_make(void **state)
 {
 	(void)state;
@@ -32,7 +34,8 @@ static int capture_make(void **state)
 	snprintf(path, sizeof path, "/tmp/nj_test_pipeline_%d.pcapng", (int)getpid());
 	assert_int_equal(nj_capture_writer_open(path, NULL, NULL, &writer), 0);
 	for (int i = 0; i < 3000; i++) {
-		uint32_t a = 0x0a000000u + (uint32_t)draw_below(&draw, 6), b = 0x0a000100u + (uint32_t)draw_below(&draw, 6);
+		uint32_t a = 0x0a000000u + (uint32_t)draw_below(&draw, 6),
+			 b = 0x0a000100u + (uint32_t)draw_below(&draw, 6);
 		uint16_t port = (uint16_t)(40000 + draw_below(&draw, 4));
 		struct tcp tcp = {a, b, port, 80, draw_below(&draw, 3) ? NJ_TCP_ACK : NJ_TCP_SYN, (uint32_t)i, 1};
 		t_ns += draw_below(&draw, 100) == 0 ? 150 * S : draw_below(&draw, S / 5);
@@ -41,7 +44,8 @@ static int capture_make(void **state)
 		} else {
 			frame_tcp(&f, &tcp, "payload", (uint32_t)draw_below(&draw, 8));
 		}
-		struct nj_frame frame = {.t_ns = t_ns, .data = f.byte, .captured_bytes = f.bytes, .wire_bytes = f.bytes, .link_type = 1};
+		struct nj_frame frame = {
+			.t_ns = t_ns, .data = f.byte, .captured_bytes = f.bytes, .wire_bytes = f.bytes, .link_type = 1};
 		if (i == 1500)
 			frame.captured_bytes = 20;
 		assert_int_equal(nj_capture_writer_put(writer, &frame, NULL), 0);
@@ -49,7 +53,11 @@ static int capture_make(void **state)
 			uint8_t about[28];
 			memcpy(about, f.byte + 14, sizeof about);
 			frame_icmp(&f, 0x0a0000fe, a, 3, 3, 0, about, sizeof about);
-			frame = (struct nj_frame){.t_ns = t_ns, .data = f.byte, .captured_bytes = f.bytes, .wire_bytes = f.bytes, .link_type = 1};
+			frame = (struct nj_frame){.t_ns = t_ns,
+						  .data = f.byte,
+						  .captured_bytes = f.bytes,
+						  .wire_bytes = f.bytes,
+						  .link_type = 1};
 			assert_int_equal(nj_capture_writer_put(writer, &frame, NULL), 0);
 		}
 	}
@@ -94,7 +102,8 @@ static int on_window(void *context, const struct nj_window *w)
 	return 0;
 }
 
-static int on_tick(void *context, uint64_t start_ns, uint32_t width_ms, const struct nj_sensor_account *account, bool finish)
+static int on_tick(void *context, uint64_t start_ns, uint32_t width_ms, const struct nj_sensor_account *account,
+		   bool finish)
 {
 	struct run *run = context;
 	assert_int_equal(width_ms, 10000);
@@ -131,7 +140,8 @@ static int run_with(struct run *run, uint32_t workers, struct nj_message *messag
 	options.worker.classifying_max = 256;
 	options.worker.inspecting_max = 64;
 	nj_hash_key_derive("", &options.worker.hash_key);
-	assert_int_equal(nj_capture_open_files(&(struct nj_capture_inputs){.paths = paths, .paths_n = 1}, NULL, &source), 0);
+	assert_int_equal(
+		nj_capture_open_files(&(struct nj_capture_inputs){.paths = paths, .paths_n = 1}, NULL, &source), 0);
 	int err = nj_pipeline_new(&options, source, &sink, on_flow, run, message, &pipeline);
 	while (err >= 0 && (err = nj_pipeline_step(pipeline, 7, message)) > 0)
 		;

@@ -25,7 +25,8 @@ static uint32_t free_buffers(const struct nj_stream_pool *pool)
 	return n;
 }
 
-static const uint8_t *view(struct nj_stream *s, struct nj_stream_pool *pool, uint32_t sequence, const char *data, size_t *ret_size)
+static const uint8_t *view(struct nj_stream *s, struct nj_stream_pool *pool, uint32_t sequence, const char *data,
+			   size_t *ret_size)
 {
 	return nj_stream_view(s, pool, sequence, (const uint8_t *)data, (uint32_t)strlen(data), ret_size);
 }
@@ -106,8 +107,8 @@ static void an_empty_pool_is_told(void **state)
 	nj_stream_pool_fini(&pool);
 }
 
-/* Segments in any order, repeated and overlapping: what the view shows is always a beginning of the stream, and in the end all of it, unless more
- * pieces were in flight than are held; then it is shorter, never wrong. */
+/* Segments in any order, repeated and overlapping: what the view shows is always a beginning of the stream, and in the
+ * end all of it, unless more pieces were in flight than are held; then it is shorter, never wrong. */
 static void any_order_gives_the_stream(void **state)
 {
 	(void)state;
@@ -168,12 +169,9 @@ static void bytes_beyond_the_bound_are_left_out(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(in_order_is_not_copied),
-		cmocka_unit_test(what_is_kept_grows),
-		cmocka_unit_test(a_hole_holds_back),
-		cmocka_unit_test(an_empty_pool_is_told),
-		cmocka_unit_test(any_order_gives_the_stream),
-		cmocka_unit_test(bytes_beyond_the_bound_are_left_out),
+		cmocka_unit_test(in_order_is_not_copied),     cmocka_unit_test(what_is_kept_grows),
+		cmocka_unit_test(a_hole_holds_back),          cmocka_unit_test(an_empty_pool_is_told),
+		cmocka_unit_test(any_order_gives_the_stream), cmocka_unit_test(bytes_beyond_the_bound_are_left_out),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

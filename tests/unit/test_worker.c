@@ -111,8 +111,11 @@ static void rig_free(struct rig *rig)
 
 static void push(struct rig *rig, uint64_t t_ns)
 {
-	struct nj_frame frame = {
-		.t_ns = t_ns, .data = rig->frame.byte, .captured_bytes = rig->frame.bytes, .wire_bytes = rig->frame.bytes, .link_type = 1};
+	struct nj_frame frame = {.t_ns = t_ns,
+				 .data = rig->frame.byte,
+				 .captured_bytes = rig->frame.bytes,
+				 .wire_bytes = rig->frame.bytes,
+				 .link_type = 1};
 	nj_worker_push(rig->worker, &frame);
 }
 
@@ -266,7 +269,8 @@ static void late_reset_changes_no_outcome(void **state)
 	rig_free(rig);
 }
 
-/* Opened 7 s into a window, answer_s 5: judged when the next window ends, in that window's contact, at its last nanosecond. */
+/* Opened 7 s into a window, answer_s 5: judged when the next window ends, in that window's contact, at its last
+ * nanosecond. */
 static void unanswered_is_told_when_known(void **state)
 {
 	(void)state;
@@ -569,7 +573,8 @@ static void windows_do_not_depend_on_ticks(void **state)
 	struct rig *rigs[] = {with, without};
 	for (int r = 0; r < 2; r++) {
 		for (int i = 0; i < 50; i++) {
-			struct tcp tcp = {CLIENT + (uint32_t)i % 3, SERVER, (uint16_t)(40000 + i), 80, SYN, (uint32_t)i, 0};
+			struct tcp tcp = {
+				CLIENT + (uint32_t)i % 3, SERVER, (uint16_t)(40000 + i), 80, SYN, (uint32_t)i, 0};
 			frame_tcp(&rigs[r]->frame, &tcp, "", 0);
 			push(rigs[r], T0 + (uint64_t)i * S * 3 / 2);
 			for (int k = 0; r == 0 && k < 3; k++)
@@ -579,8 +584,10 @@ static void windows_do_not_depend_on_ticks(void **state)
 	}
 	assert_int_equal(with->windows_n, without->windows_n);
 	for (uint32_t i = 0; i < with->windows_n; i++) {
-		assert_memory_equal(&with->windows[i].window.features, &without->windows[i].window.features, sizeof(struct nj_features));
-		assert_memory_equal(with->windows[i].contacts, without->windows[i].contacts, sizeof with->windows[i].contacts);
+		assert_memory_equal(&with->windows[i].window.features, &without->windows[i].window.features,
+				    sizeof(struct nj_features));
+		assert_memory_equal(with->windows[i].contacts, without->windows[i].contacts,
+				    sizeof with->windows[i].contacts);
 	}
 	rig_free(with);
 	rig_free(without);
@@ -589,8 +596,9 @@ static void windows_do_not_depend_on_ticks(void **state)
 static void dns_is_counted_for_who_asks(void **state)
 {
 	(void)state;
-	static const uint8_t query[] = {0x12, 0x34, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 6, 's', 'E', 'c', 'r', 'e', 't', 7, 'e', 'x', 'a', 'm', 'p', 'l', 'e',
-					2,    'c',  'o', 2, 'u', 'k', 0, 0, 16, 0, 1};
+	static const uint8_t query[] = {0x12, 0x34, 1,   0,   0,   1,   0,   0,   0,   0,   0,   0,   6,
+					's',  'E',  'c', 'r', 'e', 't', 7,   'e', 'x', 'a', 'm', 'p', 'l',
+					'e',  2,    'c', 'o', 2,   'u', 'k', 0,   0,   16,  0,   1};
 	struct rig *rig = rig_new();
 	frame_udp(&rig->frame, CLIENT, 40000, SERVER, 53, query, sizeof query);
 	push(rig, T0 + S);
@@ -718,9 +726,12 @@ static void pick_keeps_conversations_and_their_errors_together(void **state)
 		frame_udp(&there, CLIENT + i, 40000, SERVER, 161, "get", 3);
 		frame_udp(&back, SERVER, 161, CLIENT + i, 40000, "got", 3);
 		frame_icmp(&error, 0x0a0000fe, CLIENT + i, 3, 3, 0, there.byte + 14, 28);
-		struct nj_frame a = {.data = there.byte, .captured_bytes = there.bytes, .wire_bytes = there.bytes, .link_type = 1};
-		struct nj_frame b = {.data = back.byte, .captured_bytes = back.bytes, .wire_bytes = back.bytes, .link_type = 1};
-		struct nj_frame c = {.data = error.byte, .captured_bytes = error.bytes, .wire_bytes = error.bytes, .link_type = 1};
+		struct nj_frame a = {
+			.data = there.byte, .captured_bytes = there.bytes, .wire_bytes = there.bytes, .link_type = 1};
+		struct nj_frame b = {
+			.data = back.byte, .captured_bytes = back.bytes, .wire_bytes = back.bytes, .link_type = 1};
+		struct nj_frame c = {
+			.data = error.byte, .captured_bytes = error.bytes, .wire_bytes = error.bytes, .link_type = 1};
 		uint32_t picked = nj_worker_pick(&a, 7);
 		assert_true(picked < 7);
 		assert_int_equal(picked, nj_worker_pick(&b, 7));
