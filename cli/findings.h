@@ -38,6 +38,8 @@
 	X(packets_out, "packets", ADD, "packets sent")                                                                 \
 	X(requests, "requests", ADD, "requests")
 
+struct nj_evidence;
+
 enum nj_course {
 #define NJ_COURSE_ENUM(name, unit, join, words) NJ_COURSE_##name,
 	NJ_COURSES(NJ_COURSE_ENUM)
@@ -93,6 +95,7 @@ struct nj_findings {
 	struct nj_finding_app apps[NJ_FINDING_APPS_MAX];
 	uint32_t apps_n;
 	uint16_t app_slots[NJ_FINDING_APP_SLOTS]; /* index + 1 into apps; 0: free */
+	const struct nj_evidence *evidence;       /* flows by Community ID (cli/evidence.h), borrowed, or NULL */
 	uint64_t windows;
 	bool failed; /* memory ran out: what is here is incomplete */
 };

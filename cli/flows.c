@@ -4,6 +4,7 @@
 #include "cli/verbs.h"
 
 #include "aggregator/alert.h"
+#include "cli/evidence.h"
 #include "cli/reading.h"
 #include "common/community_id.h"
 #include "common/json_out.h"
@@ -29,7 +30,6 @@ struct flows {
 	int error_number; /* first failure of the temporary file or of memory */
 };
 
-static const char *const outcomes[] = {"none", "pending", "answered", "refused", "unanswered", "reset", "midstream"};
 static const char *const ends[] = {"", "idle", "active", "closed", "evicted", "finish"};
 
 static const char *word_of(const char *const *words, size_t n, unsigned index)
@@ -110,7 +110,7 @@ static void write_flow(struct nj_json_out *out, const struct nj_flow_record *flo
 	add_text(out, "community_id", id);
 	write_ends(out, flow);
 	add_text(out, "app", flow->app);
-	nj_json_out_text(out, "outcome", word_of(outcomes, sizeof outcomes / sizeof outcomes[0], flow->outcome));
+	nj_json_out_text(out, "outcome", nj_outcome_text(flow->outcome));
 	nj_json_out_text(out, "end", word_of(ends, sizeof ends / sizeof ends[0], flow->end_reason));
 	nj_json_out_bool(out, "seen_start", flow->seen_start != 0);
 	write_volume(out, flow);

@@ -2,6 +2,7 @@
  * NDJSON, a page, a store, evidence packets. */
 #include "cli/verbs.h"
 
+#include "cli/evidence.h"
 #include "cli/extract.h"
 #include "cli/findings.h"
 #include "cli/report.h"
@@ -20,6 +21,7 @@ struct replay {
 	const struct nj_arguments *arguments;
 	struct nj_console *console;
 	struct nj_findings findings;
+	struct nj_evidence evidence;
 	struct nj_facts facts;
 	struct nj_text source, again;
 	_Atomic bool reader_gone; /* set where alerts are printed, read by the sensor's thread */
@@ -140,6 +142,10 @@ static int analyse(struct replay *replay, struct nj_message *message)
 				       .baseline = replay->arguments->baseline,
 				       .enough = only_lines(replay->arguments) ? &replay->reader_gone : NULL,
 				       .quiet = replay->arguments->quiet};
+	if (replay->arguments->report != NULL) {
+		plan.flow = nj_evidence_flow;
+		plan.flow_context = &replay->evidence;
+	}
 	int error = nj_findings_init(&replay->findings, replay->arguments->report != NULL);
 	if (error == NJ_OK)
 		error = nj_session_run(&plan, replay->console, message, &replay->facts);
@@ -155,6 +161,9 @@ static int write_files(struct replay *replay, struct nj_message *message)
 	int error = NJ_OK;
 	if (arguments->counters != NULL)
 		error = nj_tally_write(arguments->counters, &replay->facts, message);
+	if (error == NJ_OK && arguments->report != NULL)
+		error = nj_evidence_index(&replay->evidence, replay->findings.alerts, replay->findings.alerts_n);
+	replay->findings.evidence = &replay->evidence;
 	if (error == NJ_OK && arguments->report != NULL)
 		error = nj_report_write(arguments->report, &replay->facts, &replay->findings, message);
 	if (error == NJ_OK && arguments->extract != NULL) {
@@ -232,6 +241,7 @@ enum nj_exit nj_replay_run(const struct nj_arguments *arguments, struct nj_conso
 		error = run(replay, &message);
 	code = error == NJ_OK ? verdict(replay) : nj_verb_fail(arguments, console, error, &message);
 	nj_findings_fini(&replay->findings);
+	nj_evidence_fini(&replay->evidence);
 	nj_text_fini(&replay->source);
 	nj_text_fini(&replay->again);
 	free(replay);

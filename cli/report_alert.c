@@ -2,6 +2,7 @@
  * agent's course around it; the other ends; how well it could be seen; the object itself. */
 #include "cli/report_parts.h"
 
+#include "cli/evidence.h"
 #include "cli/human.h"
 #include "cli/report.h"
 #include "cli/summary.h"
@@ -175,18 +176,47 @@ static void add_peers(struct nj_text *text, const struct nj_alert *alert)
 	nj_text_add(text, "</tbody></table>");
 }
 
-static void add_flows(struct nj_text *text, const struct nj_facts *facts, const struct nj_alert *alert)
+/* What is known of a flow beside its id; its columns stay empty where nothing is. */
+static void add_flow_row(struct nj_text *text, const struct nj_evidence_flow *flow, const char *id)
+{
+	nj_human words;
+	if (flow == NULL) {
+		nj_text_add(text,
+			    "<tr><td colspan=\"6\">not among the flows that ended in this capture</td><td><code>");
+		nj_page_foreign(text, id);
+		nj_text_add(text, "</code></td></tr>");
+		return;
+	}
+	nj_text_format(text, "<tr><td>%s</td><td class=\"name\">", nj_human_clock(flow->first_ns, words));
+	nj_text_add_html(text, nj_human_endpoint(&flow->client, flow->client_port, flow->protocol, words));
+	nj_text_add(text, "</td><td class=\"name\">");
+	nj_text_add_html(text, nj_human_endpoint(&flow->server, flow->server_port, flow->protocol, words));
+	nj_text_add(text, flow->name[0] != '\0' ? "<br>" : "");
+	nj_page_foreign(text, flow->name);
+	nj_text_add(text, "</td><td>");
+	nj_page_foreign(text, flow->app);
+	nj_text_format(text, "</td><td>%s</td><td class=\"n\">%s packets", nj_outcome_text(flow->outcome),
+		       nj_human_count(flow->packets, words));
+	nj_text_format(text, "<br>%s out", nj_human_bytes((double)flow->bytes_out, words));
+	nj_text_format(text, ", %s in</td><td><code>", nj_human_bytes((double)flow->bytes_in, words));
+	nj_page_foreign(text, id);
+	nj_text_add(text, "</code></td></tr>");
+}
+
+static void add_flows(struct nj_text *text, const struct nj_page *page, const struct nj_alert *alert)
 {
 	if (alert->flows_n == 0)
 		return;
-	nj_text_format(text, "<details><summary>Evidence: %u flow%s by Community ID</summary><pre>", alert->flows_n,
-		       alert->flows_n == 1 ? "" : "s");
-	for (unsigned i = 0; i < alert->flows_n; i++) {
-		nj_page_foreign(text, alert->flows[i]);
-		nj_text_add(text, "\n");
-	}
-	nj_text_add(text, "</pre><div class=\"cmd\"><code>nightjar flows ");
-	nj_page_foreign(text, facts->source);
+	nj_text_format(
+		text,
+		"<details><summary>Evidence: %u flow%s</summary><div class=\"scroll\"><table><thead><tr><th>first</th>"
+		"<th>client</th><th>server</th><th>protocol</th><th>outcome</th><th class=\"n\">volume</th>"
+		"<th>Community ID</th></tr></thead><tbody>",
+		alert->flows_n, alert->flows_n == 1 ? "" : "s");
+	for (unsigned i = 0; i < alert->flows_n; i++)
+		add_flow_row(text, nj_evidence_find(page->findings->evidence, alert->flows[i]), alert->flows[i]);
+	nj_text_add(text, "</tbody></table></div><div class=\"cmd\"><code>nightjar flows ");
+	nj_page_foreign(text, page->facts->source);
 	nj_text_add(text, " | grep -F");
 	for (unsigned i = 0; i < alert->flows_n; i++) {
 		nj_text_add(text, " -e '");
@@ -232,7 +262,7 @@ void nj_page_alert(struct nj_page *page, struct nj_text *text, const struct nj_a
 	nj_text_add(text, "<p class=\"seen\">How well it was seen: ");
 	nj_page_foreign(text, seen);
 	nj_text_add(text, ".</p>");
-	add_flows(text, page->facts, alert);
+	add_flows(text, page, alert);
 	add_object(text, alert);
 	nj_text_add(text, "</article>");
 }

@@ -85,6 +85,8 @@ static int open_session(struct session *session, struct nj_message *message)
 				       .paths = session->plan->paths,
 				       .paths_n = session->plan->paths_n,
 				       .windows = nj_shipper_sink(session->shipper),
+				       .flow = session->plan->flow,
+				       .flow_context = session->plan->flow_context,
 				       .inventory = session->inventory,
 				       .other_bytes = session->aggregator_bytes};
 	return nj_reading_open(&session->reading, &plan, message);

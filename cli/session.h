@@ -11,6 +11,9 @@ struct nj_session_plan {
 	const char *const *paths;
 	uint32_t paths_n;
 	const struct nj_aggregator_listener *listener;
+	void (*flow)(void *context,
+		     const struct nj_flow_record *flow); /* or NULL; on the sensor's threads, one at a time */
+	void *flow_context;
 	const char *store;          /* path or NULL */
 	const char *baseline;       /* path or NULL */
 	const char *save_baseline;  /* where to write what was learned, or NULL; nothing is alerted then */

@@ -71,6 +71,9 @@ class Report(craft.Case):
             self.assertGreater(plot.size["height"], 60)
             self.assertGreater(browser.execute_script("return arguments[0].querySelector('.area').getBBox().width", plot), 0)
         self.assertGreater(len(browser.find_elements(By.CSS_SELECTOR, "svg.course")), 0)
+        scan = next(card for card in cards if "10.20.1.5" in card.text)
+        scan.find_element(By.TAG_NAME, "summary").click()
+        self.assertRegex(scan.find_element(By.TAG_NAME, "details").text, r"10\.20\.1\.5:\d+/tcp 10\.20\.\d+\.\d+:445/tcp .*(refused|unanswered)")
         self.assertGreater(len(browser.find_elements(By.CSS_SELECTOR, "svg.bullet circle.here")), 2)
         complaints = [entry for entry in browser.get_log("browser") if entry["level"] in ("SEVERE", "WARNING")]
         self.assertEqual(complaints, [])
