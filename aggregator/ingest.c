@@ -490,7 +490,9 @@ int nj_ingest_forget(struct nj_ingest *in, uint64_t position, struct nj_message 
 
 struct nj_ingest_counts nj_ingest_counts(const struct nj_ingest *in)
 {
-	return in->counts;
+	struct nj_ingest_counts counts = in->counts;
+	counts.misshapen = nj_link_malformed(in->link);
+	return counts;
 }
 
 const char *nj_ingest_endpoint(const struct nj_ingest *in)

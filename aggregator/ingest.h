@@ -51,6 +51,7 @@ struct nj_ingest_counts {
 	uint64_t refused;         /* HELLO or BATCH answered with REFUSE */
 	uint64_t gaps;            /* sequence numbers that no sensor will send any more */
 	uint64_t windows;         /* in the batches received */
+	uint64_t misshapen;       /* messages that were not one frame; not among frames */
 	uint64_t journal_dropped; /* entries the journal's bound pushed out before they were forgotten */
 };
 

@@ -174,11 +174,6 @@ void nj_db_close(struct nj_db **db)
 	*db = NULL;
 }
 
-uint64_t nj_db_changes(const struct nj_db *db)
-{
-	return (uint64_t)sqlite3_changes64(db->handle);
-}
-
 int nj_db_prepare(struct nj_db *db, const char *sql, struct nj_message *message, struct nj_statement **ret_statement)
 {
 	struct nj_statement *statement = calloc(1, sizeof *statement);

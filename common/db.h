@@ -64,6 +64,4 @@ double nj_statement_get_double(struct nj_statement *statement, int column); /* N
 const char *nj_statement_get_text(struct nj_statement *statement, int column);
 const void *nj_statement_get_blob(struct nj_statement *statement, int column, size_t *ret_size);
 
-uint64_t nj_db_changes(const struct nj_db *db); /* rows touched by the last statement */
-
 #endif

@@ -2,10 +2,7 @@
  * 8259 refuses. */
 #include "common/json.h"
 
-#include "common/file.h"
-
 #include <jansson.h>
-#include <stdlib.h>
 
 /* struct nj_json is never defined: a pointer to one is a json_t pointer in disguise, and this file is the only one that
  * lifts it. */
@@ -27,18 +24,6 @@ int nj_json_parse(const char *name, const char *text, size_t size, struct nj_mes
 	return NJ_OK;
 }
 
-int nj_json_load(const char *path, struct nj_message *message, struct nj_json **ret_root)
-{
-	char *text;
-	size_t size;
-	int err = nj_file_read(path, NJ_JSON_BYTES_MAX, message, &text, &size);
-	if (err < 0)
-		return err;
-	err = nj_json_parse(path, text, size, message, ret_root);
-	free(text);
-	return err;
-}
-
 void nj_json_free(struct nj_json **root)
 {
 	json_decref((json_t *)*root);
@@ -57,26 +42,7 @@ const struct nj_json *nj_json_at(const struct nj_json *value, size_t index)
 
 size_t nj_json_size(const struct nj_json *value)
 {
-	return nj_json_is_object(value) ? json_object_size(lift(value)) : json_array_size(lift(value));
-}
-
-const char *nj_json_key(const struct nj_json *object, size_t index)
-{
-	json_t *members = (json_t *)lift(object);
-	void *member = json_object_iter(members);
-	for (; member != NULL && index > 0; index--)
-		member = json_object_iter_next(members, member);
-	return member != NULL ? json_object_iter_key(member) : NULL;
-}
-
-bool nj_json_is_object(const struct nj_json *value)
-{
-	return json_is_object(lift(value));
-}
-
-bool nj_json_is_array(const struct nj_json *value)
-{
-	return json_is_array(lift(value));
+	return json_is_object(lift(value)) ? json_object_size(lift(value)) : json_array_size(lift(value));
 }
 
 const char *nj_json_text(const struct nj_json *value, const char *otherwise)
@@ -87,11 +53,6 @@ const char *nj_json_text(const struct nj_json *value, const char *otherwise)
 double nj_json_double(const struct nj_json *value, double otherwise)
 {
 	return json_is_number(lift(value)) ? json_number_value(lift(value)) : otherwise;
-}
-
-int64_t nj_json_i64(const struct nj_json *value, int64_t otherwise)
-{
-	return json_is_integer(lift(value)) ? json_integer_value(lift(value)) : otherwise;
 }
 
 uint64_t nj_json_u64(const struct nj_json *value, uint64_t otherwise)

@@ -1,4 +1,4 @@
-/* Reads JSON documents: baselines, alert lines in tests. The only file that knows jansson. A document is bounded in
+/* Reads JSON documents: alerts of a store, lines in tests. The only file that knows jansson. A document is bounded in
  * size and depth and refused with a line number; values are looked up by key with a default, so that a reader says what
  * it expects in one line. Writing is common/json_out.h. Immutable once read. */
 #ifndef NJ_COMMON_JSON_H
@@ -14,11 +14,9 @@
 
 struct nj_json; /* a value of a document */
 
-/* *returns owned* the root; *name* stands in messages: "NAME:LINE: what". NJ_ERR_FORMAT, _LIMIT, _NOT_FOUND,
- * _PERMISSION, _IO, _MEMORY. */
+/* *returns owned* the root; *name* stands in messages: "NAME:LINE: what". NJ_ERR_FORMAT, _LIMIT. */
 NJ_MUST_CHECK int nj_json_parse(const char *name, const char *text, size_t size, struct nj_message *message,
 				struct nj_json **ret_root);
-NJ_MUST_CHECK int nj_json_load(const char *path, struct nj_message *message, struct nj_json **ret_root);
 void nj_json_free(struct nj_json **root);
 
 /* A member or an element, *returns borrowed until* the root is freed; NULL when there is none or *value* is NULL or no
@@ -26,16 +24,10 @@ void nj_json_free(struct nj_json **root);
 const struct nj_json *nj_json_get(const struct nj_json *value, const char *key);
 const struct nj_json *nj_json_at(const struct nj_json *value, size_t index);
 size_t nj_json_size(const struct nj_json *value); /* elements of an array, members of an object, else 0 */
-const char *nj_json_key(const struct nj_json *object,
-			size_t index); /* of the index-th member, in the order of the file; linear */
-
-bool nj_json_is_object(const struct nj_json *value);
-bool nj_json_is_array(const struct nj_json *value);
 
 /* The value if it has the type and fits it, else the default. */
 const char *nj_json_text(const struct nj_json *value, const char *otherwise);
 double nj_json_double(const struct nj_json *value, double otherwise);
-int64_t nj_json_i64(const struct nj_json *value, int64_t otherwise);
 uint64_t nj_json_u64(const struct nj_json *value, uint64_t otherwise); /* up to 2^63-1: jansson's integers are signed */
 bool nj_json_bool(const struct nj_json *value, bool otherwise);
 

@@ -18,6 +18,7 @@ except ImportError:
     print('SKIPPED: this Python has no msgpack (Debian: python3-msgpack); the wire page was NOT checked', file=sys.stderr)
     sys.exit(77)
 
+PAGE = Path(__file__).parents[2] / 'docs/wire.md'
 BATCHES = 60
 M64 = 1 << 64
 ACCOUNT_COUNTS = 14
@@ -210,6 +211,8 @@ def check_small(tool, folder):
     assert hello[:3] == [1, 1, 0] and hello[3].startswith('nightjar ') and hello[4:6] == ['tap-1', 'rack.7'], hello
     assert len(hello[6]) >= 1 and hello[8:] == [1 << 63, 12], hello
     assert ack == [3, 1, 0, 1 << 63, 300, 32, 1], ack
+    example = re.search(r'^    ((?:[0-9a-f]{2} ?)+)$', PAGE.read_text(), re.M)[1]
+    assert bytes.fromhex(example) == (folder / 'ack').read_bytes(), 'the example of the page is not what is sent'
     assert refuse[:4] == [4, 1, 0, 2] and refuse[5] == 'because', refuse
 
 

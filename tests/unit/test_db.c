@@ -78,7 +78,6 @@ static void test_values(void **state)
 	nj_statement_text(put, 3, "n'; --");
 	nj_statement_blob(put, 4, NULL, 0);
 	assert_int_equal(nj_statement_run(put, &m), NJ_OK);
-	assert_int_equal(nj_db_changes(db), 1);
 	size_t size;
 	assert_int_equal(nj_statement_step(get, &m), 1);
 	assert_true(nj_statement_get_u64(get, 0) == UINT64_MAX);
