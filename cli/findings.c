@@ -44,10 +44,13 @@ bool nj_course_of_feature(const char *feature, enum nj_course *ret_course)
 		{"dns_quer", NJ_COURSE_dns_queries},
 		{"dns", NJ_COURSE_dns_name_bytes},
 		{"icmp", NJ_COURSE_icmp_payload_bytes_out},
+		{"auth", NJ_COURSE_auth_failed},
 		{"fail", NJ_COURSE_flows_failed},
 		{"refused", NJ_COURSE_flows_failed},
 		{"unanswered", NJ_COURSE_flows_failed},
 		{"request", NJ_COURSE_requests},
+		{"response", NJ_COURSE_requests},
+		{"http", NJ_COURSE_requests},
 		{"bytes_out_internal", NJ_COURSE_bytes_out_internal},
 		{"bytes_in_internal", NJ_COURSE_bytes_in_internal},
 		{"bytes_in", NJ_COURSE_bytes_in_external},
@@ -299,6 +302,7 @@ static void window_values(const struct nj_window *window, float *value)
 	value[NJ_COURSE_icmp_payload_bytes_out] = (float)f->icmp_payload_bytes_out;
 	value[NJ_COURSE_packets_out] = (float)f->packets_out;
 	value[NJ_COURSE_requests] = (float)f->requests;
+	value[NJ_COURSE_auth_failed] = (float)f->auth_failed;
 }
 
 static void add_point(struct nj_findings *findings, struct nj_finding_agent *agent, uint32_t bin,

@@ -36,7 +36,8 @@
 	X(dns_name_bytes, "B", ADD, "bytes in the names asked for")                                                    \
 	X(icmp_payload_bytes_out, "B", ADD, "payload of ICMP echo sent")                                               \
 	X(packets_out, "packets", ADD, "packets sent")                                                                 \
-	X(requests, "requests", ADD, "requests")
+	X(requests, "requests", ADD, "requests")                                                                       \
+	X(auth_failed, "logins", ADD, "failed logins")
 
 struct nj_evidence;
 

@@ -169,6 +169,8 @@ static void features_find_their_course(void **state)
 		{"bytes_out_new_peers", NJ_COURSE_bytes_out_external},
 		{"pcr_external", NJ_COURSE_bytes_out_external},
 		{"dns_information_top", NJ_COURSE_dns_name_bytes},
+		{"auth_failed", NJ_COURSE_auth_failed},
+		{"response_mode_share", NJ_COURSE_requests},
 		{"icmp_entropy", NJ_COURSE_icmp_payload_bytes_out},
 		{"beacon_score", NJ_COURSE_flows_opened},
 	};

@@ -4,9 +4,11 @@
 #include "cli/report.h"
 
 #include "common/json.h"
+#include "tests/unit/golden.h"
 #include "tests/unit/sample_findings.h"
 
 #include <fcntl.h>
+#include <glob.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -143,12 +145,40 @@ static void written_whole_or_not_at_all(void **state)
 	free(findings);
 }
 
+/* Every technique id in the detectors' sources has its words here. Tests run in the source folder. */
+static void techniques_have_words(void **state)
+{
+	(void)state;
+	glob_t files;
+	unsigned ids = 0;
+	assert_int_equal(glob("aggregator/*.c", 0, NULL, &files), 0);
+	for (size_t i = 0; i < files.gl_pathc; i++) {
+		char *text = golden_read(files.gl_pathv[i]);
+		assert_non_null(text);
+		for (char *at = text; (at = strchr(at, '"')) != NULL; at++) {
+			char id[16];
+			size_t length = strspn(at + 1, "TAML.0123456789");
+			if (at[1 + length] != '"' || length < 5 || length >= sizeof id ||
+			    (strncmp(at + 1, "T1", 2) != 0 && strncmp(at + 1, "AML.T", 5) != 0))
+				continue;
+			snprintf(id, sizeof id, "%.*s", (int)length, at + 1);
+			if (nj_technique_words(id)[0] == '\0')
+				fail_msg("%s names %s, which cli/technique.c does not know", files.gl_pathv[i], id);
+			ids++;
+		}
+		free(text);
+	}
+	globfree(&files);
+	assert_true(ids > 10);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_slot_is_filled),  cmocka_unit_test(hostile_names_stay_text),
 		cmocka_unit_test(nothing_is_fetched),    cmocka_unit_test(data_is_json),
 		cmocka_unit_test(same_facts_same_bytes), cmocka_unit_test(written_whole_or_not_at_all),
+		cmocka_unit_test(techniques_have_words),
 	};
 	return cmocka_run_group_tests_name("report", tests, NULL, NULL);
 }
