@@ -248,6 +248,16 @@ static ndpi_protocol flow_giveup(struct ndpi_detection_module_struct *module, st
 }
 #endif
 
+static ndpi_protocol ports_guess(struct ndpi_detection_module_struct *module, uint8_t protocol, uint32_t src,
+				 uint16_t src_port, uint32_t dst, uint16_t dst_port)
+{
+#if NJ_NDPI == 402
+	return ndpi_guess_undetected_protocol(module, NULL, protocol, src, src_port, dst, dst_port);
+#else
+	return ndpi_guess_undetected_protocol_v4(module, NULL, protocol, src, src_port, dst, dst_port);
+#endif
+}
+
 /* ------------------------------------------------------------------ the same for every version from here on */
 
 uint64_t nj_classify_library_bytes(void)
@@ -412,6 +422,20 @@ void nj_classify_finish(struct nj_classify *classify, uint32_t state, bool guess
 	ret_result->risks = flow->risk;
 	ndpi_free_flow_data(flow);
 	pool_release(classify, state);
+}
+
+/* As a number in host order; IPv6 has none, and is guessed by ports. */
+static uint32_t ipv4_of(const struct nj_addr *addr)
+{
+	const uint8_t *b = addr->byte + 12;
+	return nj_addr_is_v4(addr) ? (uint32_t)b[0] << 24 | (uint32_t)b[1] << 16 | (uint32_t)b[2] << 8 | b[3] : 0;
+}
+
+uint16_t nj_classify_guess(struct nj_classify *classify, uint8_t protocol, const struct nj_addr *src, uint16_t src_port,
+			   const struct nj_addr *dst, uint16_t dst_port)
+{
+	return label_of(classify,
+			ports_guess(classify->module, protocol, ipv4_of(src), src_port, ipv4_of(dst), dst_port));
 }
 
 const char *nj_classify_label(const struct nj_classify *classify, uint16_t label)

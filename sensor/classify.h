@@ -47,6 +47,10 @@ bool nj_classify_packet(struct nj_classify *classify, uint32_t state, const stru
 void nj_classify_finish(struct nj_classify *classify, uint32_t state, bool guess,
 			struct nj_classify_result *ret_result);
 
+/* What nDPI makes of ports and addresses alone: for a flow that never carried payload. NJ_LABEL_UNKNOWN mostly. */
+uint16_t nj_classify_guess(struct nj_classify *classify, uint8_t protocol, const struct nj_addr *src, uint16_t src_port,
+			   const struct nj_addr *dst, uint16_t dst_port);
+
 /* *returns borrowed until* free. */
 const char *nj_classify_label(const struct nj_classify *classify, uint16_t label);
 

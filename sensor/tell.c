@@ -1,5 +1,6 @@
-/* One flow is two views: the client's and the server's, which differ in who is out and who is in. All that a contact can
- * hold goes there; features hold the rest, so that the common flow touches no features at all (see nj_ledger_sweep()). */
+/* One flow is two views: the client's and the server's, which differ in who is out and who is in. All that a contact
+ * can hold goes there; features hold the rest, so that the common flow touches no features at all (see
+ * nj_ledger_sweep()). */
 #include "sensor/tell.h"
 
 #include "sensor/note.h"
@@ -279,9 +280,18 @@ bool nj_tell_end(struct nj_tell *tell, const struct nj_flow_hot *hot, const stru
 	return sided;
 }
 
-static void record_texts(const struct nj_tell *tell, const struct nj_flow *flow, struct nj_flow_record *r)
+/* A flow without payload has no label in its contacts; its record has what ports and addresses suggest, as ndpiReader's
+ * has. */
+static uint16_t record_label(struct nj_tell *tell, const struct nj_flow *flow, const struct nj_flow_record *r)
 {
-	snprintf(r->app, sizeof r->app, "%s", nj_classify_label(tell->classify, flow->label));
+	if (flow->label != NJ_LABEL_UNKNOWN || flow->ndpi_packets > 0)
+		return flow->label;
+	return nj_classify_guess(tell->classify, r->protocol, &r->client, r->client_port, &r->server, r->server_port);
+}
+
+static void record_texts(struct nj_tell *tell, const struct nj_flow *flow, struct nj_flow_record *r)
+{
+	snprintf(r->app, sizeof r->app, "%s", nj_classify_label(tell->classify, record_label(tell, flow, r)));
 	snprintf(r->server_name, sizeof r->server_name, "%s", nj_texts_get(tell->texts, flow->server_name));
 	snprintf(r->alpn, sizeof r->alpn, "%s", nj_texts_get(tell->texts, flow->alpn));
 	snprintf(r->dns_name, sizeof r->dns_name, "%s", nj_texts_get(tell->texts, flow->dns_name));
@@ -294,7 +304,7 @@ static void record_texts(const struct nj_tell *tell, const struct nj_flow *flow,
 		snprintf(r->hassh, sizeof r->hassh, "%s", fingerprint);
 }
 
-void nj_tell_record(const struct nj_tell *tell, const struct nj_flow_hot *hot, const struct nj_flow *flow,
+void nj_tell_record(struct nj_tell *tell, const struct nj_flow_hot *hot, const struct nj_flow *flow,
 		    struct nj_flow_record *r)
 {
 	unsigned client = (hot->state & NJ_FLOW_CLIENT_1) != 0, server = !client;

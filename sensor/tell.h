@@ -18,7 +18,7 @@ struct nj_tell_network {
 
 struct nj_tell {
 	struct nj_ledger *ledger;
-	const struct nj_classify *classify;
+	struct nj_classify *classify;
 	const struct nj_texts *texts;
 	struct nj_tell_network home[NJ_NETWORKS_MAX];
 	uint32_t home_n;
@@ -45,7 +45,7 @@ void nj_tell_window(struct nj_tell *tell, struct nj_flow_hot *hot, struct nj_flo
 bool nj_tell_end(struct nj_tell *tell, const struct nj_flow_hot *hot, const struct nj_flow *flow);
 
 /* The flow as a record, this window's counters included. */
-void nj_tell_record(const struct nj_tell *tell, const struct nj_flow_hot *hot, const struct nj_flow *flow,
+void nj_tell_record(struct nj_tell *tell, const struct nj_flow_hot *hot, const struct nj_flow *flow,
 		    struct nj_flow_record *ret_record);
 
 #endif
