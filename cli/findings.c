@@ -82,6 +82,7 @@ int nj_findings_init(struct nj_findings *findings, bool keep_courses)
 {
 	memset(findings, 0, sizeof *findings);
 	findings->courses = keep_courses;
+	findings->window_ns = (uint64_t)NJ_WINDOW_WIDTH_MS * 1000000;
 	findings->agents = calloc(SLOTS, sizeof *findings->agents);
 	return findings->agents != NULL ? NJ_OK : NJ_ERR_MEMORY;
 }
@@ -171,11 +172,11 @@ static void double_bins(struct nj_findings *findings)
 }
 
 /* The bin of a moment; makes room for it. */
-static uint32_t bin_of(struct nj_findings *findings, uint64_t t_ns, uint64_t width_ns)
+static uint32_t bin_of(struct nj_findings *findings, uint64_t t_ns)
 {
 	if (findings->bin_ns == 0) {
 		findings->origin_ns = t_ns;
-		findings->bin_ns = width_ns != 0 ? width_ns : 1;
+		findings->bin_ns = findings->window_ns;
 	}
 	if (t_ns < findings->origin_ns)
 		return 0; /* nothing should come late; if it does, it is not worth a shift of everything */
@@ -192,7 +193,7 @@ void nj_findings_tick(void *context, uint64_t start_ns, const struct nj_sensor_a
 	struct nj_findings *findings = context;
 	if (account->frames_seen == 0)
 		return;
-	struct nj_bin *bin = &findings->bins[bin_of(findings, start_ns, (uint64_t)NJ_WINDOW_WIDTH_MS * 1000000)];
+	struct nj_bin *bin = &findings->bins[bin_of(findings, start_ns)];
 	bin->frames += account->frames_seen;
 	bin->bytes += account->bytes_seen;
 	bin->dropped +=
@@ -393,7 +394,7 @@ void nj_findings_window(void *context, const struct nj_window *window)
 	if (window->contacts_n + f->contacts_rest > agent->contacts_most)
 		agent->contacts_most = window->contacts_n + f->contacts_rest;
 	if (findings->courses) {
-		uint32_t bin = bin_of(findings, window->start_ns, (uint64_t)window->width_ms * 1000000);
+		uint32_t bin = bin_of(findings, window->start_ns);
 		add_point(findings, agent, bin, window);
 	}
 }

@@ -81,6 +81,8 @@ struct nj_findings {
 	uint64_t by_severity[NJ_SEVERITY_CRITICAL + 1];
 	uint64_t queued;
 
+	uint64_t window_ns; /* width of an agent window: the first width of a bin; set after init where it is not the
+			       default */
 	uint64_t origin_ns, bin_ns; /* start and width of bin 0; 0: nothing yet */
 	struct nj_bin bins[NJ_BINS_MAX];
 	uint32_t bins_n;

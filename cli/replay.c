@@ -147,6 +147,7 @@ static int analyse(struct replay *replay, struct nj_message *message)
 		plan.flow_context = &replay->evidence;
 	}
 	int error = nj_findings_init(&replay->findings, replay->arguments->report != NULL);
+	replay->findings.window_ns = replay->arguments->window * 1000000;
 	if (error == NJ_OK)
 		error = nj_session_run(&plan, replay->console, message, &replay->facts);
 	if (error == NJ_OK && replay->findings.failed)
