@@ -14,14 +14,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TAIL_N0      288.0 /* scores after which a learned tail weighs as much as the closed form: a day of five minutes */
-#define TAIL_GATE_P  1e-6
-#define TAIL_PRIMED  2000 /* a shipped tail counts for at most so many scores */
-#define REPEAT_NS    NJ_DAY_NS
-#define REPEAT_WAYS  8
-#define RATE_SPAN_NS NJ_HOUR_NS /* tests are extrapolated from at least so long */
-#define ACCOUNTS     4096       /* rounds whose drops are remembered: 11 hours of 10 s */
-#define DROPPED_MAX  0.9
+#define TAIL_N0        288.0 /* scores after which a learned tail weighs as much as the closed form: a day of five minutes */
+#define TAIL_GATE_P    1e-6
+#define TAIL_PRIMED    2000 /* a shipped tail counts for at most so many scores */
+#define REPEAT_NS      NJ_DAY_NS
+#define REPEAT_WAYS    8
+#define RATE_SPAN_NS   NJ_HOUR_NS /* tests are extrapolated from at least so long */
+#define ACCOUNTS       4096       /* rounds whose drops are remembered: 11 hours of 10 s */
+#define ONE_SIDED_TOLD 0.1        /* share of an agent's flows from which on its alerts say so */
+#define DROPPED_MAX    0.9
 
 struct repeat {
 	uint64_t key; /* 0: unused */
@@ -257,6 +258,11 @@ static void add_blindness(struct nj_alert *alert)
 	if (alert->visibility.dropped_share >= 0.01)
 		snprintf(alert->summary + used, sizeof alert->summary - used,
 			 "; %.0f %% of the frames were lost meanwhile", 100 * alert->visibility.dropped_share);
+	used = strlen(alert->summary);
+	if (alert->visibility.one_sided_share >= ONE_SIDED_TOLD)
+		snprintf(alert->summary + used, sizeof alert->summary - used,
+			 "; %.0f %% of its flows were seen from one side only",
+			 100 * alert->visibility.one_sided_share);
 }
 
 static uint64_t alert_id(const struct nj_desk *desk, const struct nj_score *score)

@@ -1,5 +1,6 @@
-/* A peer of another release, for the tests that two which cannot work together say so (law 7): greets an aggregator as a sensor whose version, feature table or
- * hash key is another, and prints what it is answered; or listens as an aggregator that refuses whoever greets it.
+/* A peer of another release, for the tests that two which cannot work together say so (law 7): greets an aggregator as
+ * a sensor whose version, feature table or hash key is another, and prints what it is answered; or listens as an
+ * aggregator that refuses whoever greets it.
  *
  *   strange_peer greet ENDPOINT version|table|key|none
  *   strange_peer refuse ENDPOINT            (prints "ready" once it listens, ends after one refusal) */
@@ -18,8 +19,11 @@
 
 static struct nj_link *open_link(struct nj_link_context *context, const char *endpoint, bool listen)
 {
-	struct nj_link_options options = {
-		.endpoint = endpoint, .listen = listen, .queue_max = 8, .frame_bytes_max = NJ_BATCH_BYTES_MAX, .linger_ms = PATIENCE_MS};
+	struct nj_link_options options = {.endpoint = endpoint,
+					  .listen = listen,
+					  .queue_max = 8,
+					  .frame_bytes_max = NJ_BATCH_BYTES_MAX,
+					  .linger_ms = PATIENCE_MS};
 	struct nj_message message = {""};
 	struct nj_link *link = NULL;
 	if (nj_link_open(context, &options, &message, &link) < 0)

@@ -1,12 +1,16 @@
-/* Law 2 over the whole way, sensor to alert: however a capture is partitioned, the aggregator merges the same agent windows to the byte and raises the same alerts.
- * A capture goes through worker threads, shipper, link, journal, merge, engine shards and desk once plainly (one worker, one sensor, one shard) and then in
- * the other ways of the table below; with several sensors it is first split by nj_worker_pick() into as many pcapng files, as taps that each see some of
- * the conversations would have recorded it. Sensors run at the same time, each on a thread of its own: which of them is ahead is left to chance.
+/* Law 2 over the whole way, sensor to alert: however a capture is partitioned, the aggregator merges the same agent
+ * windows to the byte and raises the same alerts. A capture goes through worker threads, shipper, link, journal, merge,
+ * engine shards and desk once plainly (one worker, one sensor, one shard) and then in the other ways of the table
+ * below; with several sensors it is first split by nj_worker_pick() into as many pcapng files, as taps that each see
+ * some of the conversations would have recorded it. Sensors run at the same time, each on a thread of its own: which of
+ * them is ahead is left to chance.
  *
- * What may differ is who told: an alert names its sensor, and "3 sensors" is the truth there. Everything else of the alert object must be equal, ids included.
+ * What may differ is who told: an alert names its sensor, and "3 sensors" is the truth there. Everything else of the
+ * alert object must be equal, ids included.
  *
- * Captures are those of tests/captures, and of NJ_SHARED/captures (default ../shared) a sample drawn by NJ_SEED (default 1) of at most NJ_SAMPLE_BYTES (default
- * 6 MB; "all" takes every one). NJ_CAPTURE=PATH runs that one alone, and is what a failure prints. */
+ * Captures are those of tests/captures, and of NJ_SHARED/captures (default ../shared) a sample drawn by NJ_SEED
+ * (default 1) of at most NJ_SAMPLE_BYTES (default 6 MB; "all" takes every one). NJ_CAPTURE=PATH runs that one alone,
+ * and is what a failure prints. */
 #include "aggregator/aggregator.h"
 #include "common/inventory.h"
 #include "common/json_out.h"
@@ -113,8 +117,10 @@ static void keep_window(void *context, const struct nj_window *window)
 	batch.width_ms = window->width_ms;
 	assert_int_equal(nj_wire_writer_finish(outcome->writer, &batch, &data, &size), 0);
 	outcome->windows = grown(outcome->windows, outcome->windows_n, &outcome->windows_max, sizeof *outcome->windows);
-	outcome->windows[outcome->windows_n++] = (struct told_window){
-		.agent = window->agent, .start_ns = window->start_ns, .hash = nj_hash64(data, size, &outcome->key), .bytes = size};
+	outcome->windows[outcome->windows_n++] = (struct told_window){.agent = window->agent,
+								      .start_ns = window->start_ns,
+								      .hash = nj_hash64(data, size, &outcome->key),
+								      .bytes = size};
 	if (outcome->windows_n != outcome->watch)
 		return;
 	struct nj_json_out out = {0};
@@ -209,9 +215,11 @@ static void *run_sensor(void *context)
 	return NULL;
 }
 
-static struct nj_aggregator *start_aggregator(const struct way *way, struct nj_link_context *context, struct outcome *outcome)
+static struct nj_aggregator *start_aggregator(const struct way *way, struct nj_link_context *context,
+					      struct outcome *outcome)
 {
-	struct nj_aggregator_listener listener = {.context = outcome, .alert = keep_alert, .window = keep_window, .tick = keep_tick};
+	struct nj_aggregator_listener listener = {
+		.context = outcome, .alert = keep_alert, .window = keep_window, .tick = keep_tick};
 	struct nj_aggregator_options options;
 	struct nj_aggregator *aggregator;
 	struct nj_message message = {""};
@@ -245,7 +253,8 @@ static void run(const struct way *way, char paths[][4096], struct outcome *outco
 	assert_int_equal(nj_link_context_new(&message, &context), 0);
 	struct nj_aggregator *aggregator = start_aggregator(way, context, outcome);
 	for (uint32_t i = 0; i < way->sensors; i++) {
-		sensors[i] = (struct sensor){.way = way, .path = paths[i], .context = context, .outcome = outcome, .index = i};
+		sensors[i] = (struct sensor){
+			.way = way, .path = paths[i], .context = context, .outcome = outcome, .index = i};
 		snprintf(sensors[i].name, sizeof sensors[i].name, "part-%u", i + 1);
 		assert_int_equal(pthread_create(&sensors[i].thread, NULL, run_sensor, &sensors[i]), 0);
 	}
@@ -304,7 +313,8 @@ static void check_counts(const char *path, const struct way *way, const struct o
 			drops += a->drops[d].frames;
 		assert_int_equal(a->frames_seen, a->frames_decoded + drops);
 		assert_int_equal(a->windows_closed, s->windows_taken + a->windows_dropped);
-		assert_int_equal(s->windows_taken, s->windows_shipped + s->windows_spooled + s->windows_dropped_full + s->windows_dropped_error);
+		assert_int_equal(s->windows_taken, s->windows_shipped + s->windows_spooled + s->windows_dropped_full +
+							   s->windows_dropped_error);
 		assert_int_equal(s->windows_spooled, 0);
 		frames += a->frames_seen;
 		closed += a->windows_closed;
@@ -338,23 +348,27 @@ static void print_window(const char *path, const struct way *way, size_t index)
 	outcome_fini(&again);
 }
 
-static void check_windows(const char *path, const struct way *way, const struct outcome *one, const struct outcome *many)
+static void check_windows(const char *path, const struct way *way, const struct outcome *one,
+			  const struct outcome *many)
 {
 	size_t n = one->windows_n < many->windows_n ? one->windows_n : many->windows_n, i = 0;
-	while (i < n && one->windows[i].hash == many->windows[i].hash && one->windows[i].bytes == many->windows[i].bytes)
+	while (i < n && one->windows[i].hash == many->windows[i].hash &&
+	       one->windows[i].bytes == many->windows[i].bytes)
 		i++;
 	if (i == n && one->windows_n == many->windows_n)
 		return;
 	print_window(path, &ways[0], i);
 	print_window(path, way, i);
-	fail_msg("NJ_CAPTURE=%s: window %zu of %zu differs, of %zu with %s", path, i, one->windows_n, many->windows_n, way->name);
+	fail_msg("NJ_CAPTURE=%s: window %zu of %zu differs, of %zu with %s", path, i, one->windows_n, many->windows_n,
+		 way->name);
 }
 
 static void check_alerts(const char *path, const struct way *way, const struct outcome *one, const struct outcome *many)
 {
 	for (size_t i = 0; i < one->alerts_n && i < many->alerts_n; i++)
 		if (strcmp(one->alerts[i], many->alerts[i]) != 0)
-			fail_msg("NJ_CAPTURE=%s: alert %zu differs with %s:\n%s\n%s", path, i, way->name, one->alerts[i], many->alerts[i]);
+			fail_msg("NJ_CAPTURE=%s: alert %zu differs with %s:\n%s\n%s", path, i, way->name,
+				 one->alerts[i], many->alerts[i]);
 	if (one->alerts_n != many->alerts_n)
 		fail_msg("NJ_CAPTURE=%s: %zu alerts, %zu with %s", path, one->alerts_n, many->alerts_n, way->name);
 	assert_int_equal(one->counts.alerts_raised, many->counts.alerts_raised);
@@ -440,7 +454,8 @@ static void check_found(const char *what, size_t bytes_max)
 	size_t done = 0;
 	for (n = 0; n < found_n; n++)
 		done += found[n].bytes == SIZE_MAX;
-	printf("%s: %zu of %zu captures, %zu windows and %zu alerts the same in %zu ways\n", what, done, found_n, windows, alerts, WAYS_N);
+	printf("%s: %zu of %zu captures, %zu windows and %zu alerts the same in %zu ways\n", what, done, found_n,
+	       windows, alerts, WAYS_N);
 }
 
 static void own_captures(void **state)

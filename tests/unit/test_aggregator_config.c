@@ -32,6 +32,20 @@ static void defaults_agree(void **state)
 	assert_int_equal(nj_aggregator_memory_bytes(&options), nj_aggregator_memory_bytes(&own));
 }
 
+/* A journal counts for what it may hold in memory, and not at all on disk. */
+static void memory_follows_the_journal(void **state)
+{
+	(void)state;
+	struct nj_aggregator_options options;
+	nj_aggregator_options_init(&options);
+	uint64_t bytes = nj_aggregator_memory_bytes(&options);
+	uint64_t journal = options.journal_bytes_max;
+	options.journal_bytes_max = 8u << 20;
+	assert_int_equal(bytes - nj_aggregator_memory_bytes(&options), journal - options.journal_bytes_max);
+	options.journal_path = "/nowhere/journal";
+	assert_int_equal(bytes - nj_aggregator_memory_bytes(&options), journal);
+}
+
 static void values_arrive(void **state)
 {
 	(void)state;
@@ -95,6 +109,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(defaults_agree),
+		cmocka_unit_test(memory_follows_the_journal),
 		cmocka_unit_test(values_arrive),
 		cmocka_unit_test(impossible_options_are_refused),
 	};
