@@ -142,6 +142,30 @@ static void a_turn_of_direction_is_told(void **state)
 	sample_bench_free(b);
 }
 
+/* An attacker who knows the baselines lets the upload grow by a twentieth an hour, for two weeks, so that the usual
+ * follows. It does follow in part; the sum to one destination in a day is what he cannot talk round. */
+static void a_slow_ramp_is_told_before_a_gigabyte(void **state)
+{
+	(void)state;
+	struct sample_bench *b = bench();
+	for (int hour = 0; hour < 24 * 21; hour++) {
+		transfer(b, "10.20.1.5", "198.51.100.7", "", hour == 0 ? SAMPLE_ANSWERED : SAMPLE_GOES_ON, 200000,
+			 300000);
+		sample_judge(b, 360);
+	}
+	assert_int_equal(b->alerts_n, 0);
+	double bytes = 200000, sent = 0;
+	for (int hour = 0; hour < 24 * 14 && b->alerts_n == 0; hour++, bytes *= 1.05) {
+		transfer(b, "10.20.1.5", "198.51.100.7", "", SAMPLE_GOES_ON, (uint64_t)bytes, 30000);
+		sample_judge(b, 360);
+		sent += bytes;
+	}
+	assert_true(b->alerts_n > 0);
+	print_message("told by %s after %.0f MB\n", b->alerts[0].detector, sent / 1e6);
+	assert_true(sent < 1e9);
+	sample_bench_free(b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -152,6 +176,7 @@ int main(void)
 		cmocka_unit_test(an_enormous_volume_is_told_by_the_hour),
 		cmocka_unit_test(a_public_server_is_quiet),
 		cmocka_unit_test(a_turn_of_direction_is_told),
+		cmocka_unit_test(a_slow_ramp_is_told_before_a_gigabyte),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
