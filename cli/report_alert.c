@@ -160,20 +160,21 @@ static void add_peers(struct nj_text *text, const struct nj_alert *alert)
 	nj_human words;
 	if (alert->peers_n == 0)
 		return;
-	nj_text_add(text, "<table><thead><tr><th>with</th><th>name</th><th class=\"n\">sent</th><th "
-			  "class=\"n\">received</th></tr></thead><tbody>");
+	nj_text_add(text,
+		    "<div class=\"scroll\"><table><thead><tr><th>with</th><th>name</th><th class=\"n\">sent</th><th "
+		    "class=\"n\">received</th></tr></thead><tbody>");
 	for (unsigned i = 0; i < alert->peers_n; i++) {
 		const struct nj_alert_peer *peer = &alert->peers[i];
 		nj_text_add(text, "<tr><td class=\"name\">");
 		nj_text_add_html(text, nj_human_endpoint(&peer->addr, peer->port, peer->protocol, words));
-		nj_text_add(text, "</td><td class=\"name\">");
+		nj_text_add(text, "</td><td class=\"host\">");
 		nj_page_foreign(text, peer->name);
 		nj_text_add(text, "</td>");
 		add_number(text, (double)peer->bytes_out, "B", "n");
 		add_number(text, (double)peer->bytes_in, "B", "n");
 		nj_text_add(text, "</tr>");
 	}
-	nj_text_add(text, "</tbody></table>");
+	nj_text_add(text, "</tbody></table></div>");
 }
 
 /* What is known of a flow beside its id; its columns stay empty where nothing is. */
