@@ -4,6 +4,7 @@ say so by name; what is wrong on the command line or in a file is one line with 
 
 import glob
 import os
+import re
 import subprocess
 import sys
 import time
@@ -85,6 +86,19 @@ class Processes(craft.Case):
             self.assertIn(b" + 0 spooled + 0 dropped", done.stderr)
         process.terminate()
         self.assertEqual(process.wait(PATIENCE_S), 0, self.read("aggregator.err"))
+
+    def test_what_was_spooled_is_delivered_by_the_next_run(self):
+        words = ("--aggregator", f"ipc://{self.path('socket')}", "--journal", self.path("journal"), "--set", "finish=1", "--read", CAPTURES[0])
+        spooled = re.search(rb"(\d+) windows = 0 shipped \+ \1 spooled", self.run_sensor(*words, code=3).stderr)
+        self.assertIsNotNone(spooled)
+        process, _ = self.start_aggregator(once=False)
+        shipped = re.search(rb"(\d+) windows = \1 shipped \+ 0 spooled", self.run_sensor(*words).stderr)
+        self.assertIsNotNone(shipped)
+        self.assertEqual(int(shipped[1]), 2 * int(spooled[1]))
+        process.terminate()
+        self.assertEqual(process.wait(PATIENCE_S), 0)
+        self.assertIn(shipped[1] + b" windows", self.read("aggregator.err"))
+        self.assertIn(b"(0 refused, 0 repeated, 0 lost by sensors)", self.read("aggregator.err"))
 
     def test_another_hash_key_is_refused_by_name(self):
         _, where = self.start_aggregator()
