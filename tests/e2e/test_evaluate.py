@@ -2,6 +2,8 @@
 """nightjar evaluate on captures made by hand: an attack that is found, one that cannot be, benign traffic, and both forms of labels."""
 
 import os
+import subprocess
+import sys
 
 import craft
 
@@ -44,6 +46,24 @@ class Evaluate(craft.Case):
                        f"{craft.START},{craft.START + 300},10.20.9.11,,benign,,its ordinary work\n")
         text = self.run_program("evaluate", self.path("range")).stdout.decode()
         self.assertRegex(text, r"(?m)^found .* scan-horizontal ")
+
+    def test_the_page_is_made_by_one_command(self):
+        os.makedirs(self.path("range/report-one"))
+        os.makedirs(self.path("range/develop-one"))
+        for name in ("report-one", "develop-one"):
+            craft.incident().write(self.path(f"range/{name}/capture.pcap"))
+            with open(self.path(f"range/{name}/labels.csv"), "w") as file:
+                file.write("start,end,agent,technique,label,peer,words\n"
+                           f"{craft.START + 100},{craft.START + 131},10.20.1.5,T1046,scan-horizontal,10.20.0.0/16,600 hosts\n")
+        publish = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../evaluation/publish")
+        done = subprocess.run([sys.executable, publish, self.program, "--range", self.path("range"), "--out", self.path("page.md")], capture_output=True, text=True,
+                              env={**os.environ, "NJ_SHARED": self.path("nowhere")}, timeout=120)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("SKIPPED", done.stderr)
+        with open(self.path("page.md")) as file:
+            page = file.read()
+        self.assertIn("| report-one | scan-horizontal | 600 hosts | found |", page)
+        self.assertNotIn("develop-one", page, "figures are stated on the report set only")
 
     def test_bad_labels_are_told_with_file_and_line(self):
         folder = self.captures()
