@@ -131,9 +131,9 @@ struct nj_flow_hot *nj_flows_find(struct nj_flows *flows, struct nj_hash128 id)
 	}
 }
 
-void nj_flows_prefetch(const struct nj_flows *flows, struct nj_hash128 id)
+uint32_t nj_flows_call(const struct nj_flows *flows, struct nj_hash128 id)
 {
-	__builtin_prefetch(&flows->hot[home_of(flows, id)], 1);
+	return flows->hot[home_of(flows, id)].flow;
 }
 
 static void wheel_put(struct nj_flows *flows, uint32_t index, uint64_t due_ns)

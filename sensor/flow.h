@@ -168,8 +168,8 @@ void nj_flow_key_make(const struct nj_packet *packet, uint64_t about, struct nj_
 /* *returns borrowed until* the next add or remove; NULL: not there. */
 struct nj_flow_hot *nj_flows_find(struct nj_flows *flows, struct nj_hash128 id);
 
-/* Calls the line where the search would begin. */
-void nj_flows_prefetch(const struct nj_flows *flows, struct nj_hash128 id);
+/* Reads the line where the search would begin, so that it is at hand soon; the value means nothing. */
+uint32_t nj_flows_call(const struct nj_flows *flows, struct nj_hash128 id);
 
 /* Makes a flow that find did not find; zeroed but for key, id and times. NULL when the table is full: end
  * nj_flows_oldest() first. */

@@ -282,6 +282,12 @@ uint32_t nj_ledger_agent(struct nj_ledger *l, const struct nj_addr *addr, nj_seg
 	return agent;
 }
 
+uint32_t nj_ledger_call(const struct nj_ledger *l, uint32_t hash)
+{
+	uint32_t at = l->agents.index[hash & l->agents.mask];
+	return at != 0 ? l->agent[at - 1].link.hash : 0;
+}
+
 struct nj_features *nj_ledger_features(struct nj_ledger *l, uint32_t agent)
 {
 	return agent != NJ_LEDGER_NONE ? &l->agent[agent].features : &l->nowhere;

@@ -34,6 +34,9 @@ uint32_t nj_ledger_addr_hash(const struct nj_ledger *ledger, const struct nj_add
  * it. */
 uint32_t nj_ledger_agent(struct nj_ledger *ledger, const struct nj_addr *addr, nj_segment segment, uint32_t hash);
 
+/* Reads the line where nj_ledger_agent() would look, so that it is at hand soon; the value means nothing. */
+uint32_t nj_ledger_call(const struct nj_ledger *ledger, uint32_t hash);
+
 /* All below take a place from nj_ledger_agent(), and do nothing for NJ_LEDGER_NONE. */
 
 /* To add to; *returns borrowed until* sweep. For NJ_LEDGER_NONE: a place whose content is never told. */

@@ -35,7 +35,7 @@
 	(1u << 28) /* a frame that claims more is counted as this: it keeps the hot counters from overflowing */
 #define TIME_MAX_NS                 (UINT64_MAX / 4)
 #define FRAGMENT_BLOCKS_OF_DATAGRAM 4
-#define PREFETCH_FLOWS              12
+#define CALLED_FLOWS                16 /* touched flows whose lines are read together */
 #define BATCH_PACKETS               16 /* decoded ahead: their flows' lines come from memory meanwhile */
 
 /* A packet on its way, decoded and with the hash of its flow, but without any effect yet. */
@@ -639,16 +639,24 @@ static void flows_expire(struct nj_worker *w)
 	}
 }
 
-/* Touched flows lie scattered over two large tables: their lines are called for some flows ahead. */
-static void flows_prefetch(const struct nj_worker *w, uint32_t at)
+/* Touched flows lie scattered over two large tables, their agents over a third. Lines are read for some flows at a
+ * time, with nothing between the reads, so that the misses overlap; a prefetch instruction is dropped when its page is
+ * not in the translation buffer, which here is the common case (measured: it gained nothing, this gains 4 % of the
+ * whole run). */
+static void flows_call(const struct nj_worker *w, uint32_t from)
 {
-	if (at + PREFETCH_FLOWS < w->flows.touched_n) {
-		uint32_t flow = w->flows.touched[at + PREFETCH_FLOWS];
-		const char *cold = (const char *)&w->flows.flow[flow];
-		__builtin_prefetch(&w->flows.hot[w->flows.slot[flow]]);
-		for (size_t line = 0; line < offsetof(struct nj_flow, first_ns); line += 64)
-			__builtin_prefetch(cold + line);
+	uint64_t sum = 0;
+	uint32_t to = from + CALLED_FLOWS < w->flows.touched_n ? from + CALLED_FLOWS : w->flows.touched_n;
+	for (uint32_t i = from; i < to; i++) {
+		uint32_t at = w->flows.touched[i];
+		const struct nj_flow *flow = &w->flows.flow[at];
+		sum += w->flows.hot[w->flows.slot[at]].state + flow->key.segment + flow->window_ns + flow->packets[0];
 	}
+	for (uint32_t i = from; i < to; i++) {
+		const struct nj_flow *flow = &w->flows.flow[w->flows.touched[i]];
+		sum += nj_ledger_call(w->ledger, flow->addr_hash[0]) + nj_ledger_call(w->ledger, flow->addr_hash[1]);
+	}
+	__asm__ volatile("" ::"r"(sum)); /* the reads are wanted, their values are not */
 }
 
 /* Every touched flow tells its window; those still awaiting an answer stay in the list for the next. */
@@ -657,7 +665,8 @@ static void flows_tell(struct nj_worker *w)
 	uint32_t kept = 0;
 	for (uint32_t i = 0; i < w->flows.touched_n; i++) {
 		uint32_t at = w->flows.touched[i];
-		flows_prefetch(w, i);
+		if (i % CALLED_FLOWS == 0)
+			flows_call(w, i);
 		struct nj_flow *flow = &w->flows.flow[at];
 		struct nj_flow_hot *hot = nj_flows_hot(&w->flows, at);
 		if ((hot->state & NJ_FLOW_PENDING) && flow->first_ns + w->answer_ns <= w->window_end_ns)
@@ -735,6 +744,10 @@ static void windows_reach(struct nj_worker *w, uint64_t t_ns)
 
 static void batch_work_off(struct nj_worker *w)
 {
+	uint64_t sum = 0;
+	for (uint32_t i = 0; i < w->batch_n; i++)
+		sum += nj_flows_call(&w->flows, w->batch[i].id);
+	__asm__ volatile("" ::"r"(sum)); /* the lines are wanted, see flows_call() */
 	for (uint32_t i = 0; i < w->batch_n; i++)
 		packet_take(w, &w->batch[i]);
 	w->batch_n = 0;
@@ -773,7 +786,6 @@ static void frame_arrives(struct nj_worker *w, const struct nj_frame *frame)
 	a->frame = frame;
 	nj_flow_key_make(&a->packet, about_of(w, &a->packet, &a->about), &a->key, &a->side);
 	a->id = nj_hash128(&a->key, sizeof a->key, &w->options.hash_key);
-	nj_flows_prefetch(&w->flows, a->id);
 	w->batch_n++;
 	if (w->batch_n == BATCH_PACKETS ||
 	    a->packet.frames > 1) /* a datagram put together stands in a buffer that the next frame may overwrite */
