@@ -46,7 +46,8 @@ struct nj_aggregator {
 	uint32_t positions_n;
 	uint64_t position_next; /* after the last batch taken */
 	uint64_t covered_ns, rounds_uncommitted;
-	uint64_t agents_ns; /* up to when the store knows the agents */
+	uint64_t gaps_told, received_told; /* of the ingest's counts, up to the last round */
+	uint64_t agents_ns;                /* up to when the store knows the agents */
 	bool in_memory, alert_uncommitted, finished;
 	int failed; /* first error of a callback that cannot return one */
 	struct nj_message failure;
@@ -198,10 +199,23 @@ static int commit(struct nj_aggregator *aggregator, bool with_agents, struct nj_
 
 /* ---- rounds */
 
+/* Frames behind the batches that no sensor will send any more: as many a batch as in this round. The desk is told of
+ * them as of any other loss. */
+static uint64_t frames_in_gaps(struct nj_aggregator *aggregator, const struct nj_round *round)
+{
+	struct nj_ingest_counts ingest = nj_ingest_counts(aggregator->ingest);
+	uint64_t gaps = ingest.gaps - aggregator->gaps_told, received = ingest.received - aggregator->received_told;
+	aggregator->gaps_told = ingest.gaps;
+	aggregator->received_told = ingest.received;
+	return (uint64_t)((double)round->account.frames_seen * (double)gaps / (double)(received > 0 ? received : 1));
+}
+
 static int judge_round(struct nj_aggregator *aggregator, const struct nj_round *round, struct nj_message *message)
 {
 	const struct nj_aggregator_listener *listener = &aggregator->listener;
-	nj_desk_begin(aggregator->desk, round);
+	struct nj_round seen = *round;
+	seen.account.kernel_drops += frames_in_gaps(aggregator, round);
+	nj_desk_begin(aggregator->desk, &seen);
 	int error = nj_engine_judge(aggregator->engine, round, on_judged, aggregator);
 	if (error != 0)
 		return nj_fail(message, error, "judging a round of %u windows: %s", round->windows_n,
