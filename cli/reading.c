@@ -144,8 +144,9 @@ uint32_t nj_reading_tell_damage(const struct nj_reading *reading, struct nj_cons
 				 strcmp(report.path, "-") == 0 ? "standard input" : report.path, report.error);
 		if (report.frames > 0 && n > 0 && (size_t)n < sizeof words) {
 			nj_human frames;
-			snprintf(words + n, sizeof words - (size_t)n, "; the %s packets before it were read",
-				 nj_human_count(report.frames, frames));
+			snprintf(words + n, sizeof words - (size_t)n, "; the %s packet%s before it %s read",
+				 nj_human_count(report.frames, frames), report.frames == 1 ? "" : "s",
+				 report.frames == 1 ? "was" : "were");
 		}
 		nj_label(words, strlen(words), line, sizeof line);
 		fprintf(console->err, "nightjar: %s\n", line);
