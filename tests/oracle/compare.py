@@ -10,11 +10,14 @@ listed one that is gone, so that the file stays true. --write rewrites the list,
 Exit: 0 equal or explained, 1 not, 77 skipped.
 """
 import argparse
+import contextlib
 import csv
 import importlib
 import multiprocessing
 import os
+import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -44,9 +47,22 @@ def text(value):
     return str(value)
 
 
+@contextlib.contextmanager
+def uncompressed(path):
+    """The file as the oracles can read it: not all of them read zstd or gzip."""
+    unpack = {'.zst': ['zstd', '-dcq'], '.gz': ['gzip', '-dc']}.get(path.suffix)
+    if unpack is None:
+        yield path
+        return
+    with tempfile.NamedTemporaryFile(suffix=path.with_suffix('').suffix) as plain:
+        subprocess.run([*unpack, path], stdout=plain, check=True)
+        yield Path(plain.name)
+
+
 def differences(job):
     oracle, program, wanted, name, path = job
-    theirs = importlib.import_module(oracle).facts(path)
+    with uncompressed(path) as plain:
+        theirs = importlib.import_module(oracle).facts(plain)
     if theirs is None:  # the oracle cannot read this file at all; it has no say
         return name, [], 0
     ours = nightjar.facts(program, path)

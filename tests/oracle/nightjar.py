@@ -31,7 +31,7 @@ def facts(program, path):
         ids[key].add(flow['community_id'])
         labels[key].add(flow.get('app', 'Unknown'))
         if flow.get('dns_type'):
-            questions.setdefault(key, (flow['dns_name'].lower(), str(flow['dns_type'])))
+            questions.setdefault(key, (flow.get('dns_name', '<Root>').lower(), str(flow['dns_type'])))  # tshark's word for the empty name
     return {**conversations.facts(), 'tcp flows': dict(count), 'community id': {k: tuple(sorted(v)) for k, v in ids.items()},
             'label': {k: tuple(sorted(v)) for k, v in labels.items()}, 'dns question': questions, 'server name': names,
             'ja4': {k: tuple(sorted(v)) for k, v in prints.items()}}
