@@ -25,7 +25,7 @@
 	X(flows_unanswered, "flows", SUM, "opened flows without any answer within 5 s")                                \
 	X(flows_reset, "flows", SUM, "opened flows answered, then reset before any payload (half-open probes)")        \
 	X(flows_midstream, "flows", SUM, "flows whose start was not seen")                                             \
-	X(flows_one_sided, "flows", SUM, "flows that ended or were flushed with one direction never seen")             \
+	X(flows_one_sided, "flows", SUM, "flows of which one direction was never seen although there must be one")      \
 	X(icmp_unreachable_in, "packets", SUM, "ICMP unreachable messages received")                                   \
 	X(arp_requests, "packets", SUM, "ARP requests sent")                                                           \
 	/* contacts: their number before the cap; the rest is what the cap left out */                                 \

@@ -41,8 +41,9 @@ enum nj_flow_state {
 	NJ_FLOW_CLASSIFY = 1 << 16, /* nDPI wants more of its packets */
 	NJ_FLOW_PENDING = 1 << 17,  /* opened, outcome not yet known */
 	NJ_FLOW_TCP = 1 << 18,
-	NJ_FLOW_ENDED = 1 << 19, /* its end was counted */
-	NJ_FLOW_IDLE_SHIFT = 20, /* two bits: enum nj_flow_idle */
+	NJ_FLOW_ENDED = 1 << 19,     /* its end was counted */
+	NJ_FLOW_IDLE_SHIFT = 20,     /* two bits: enum nj_flow_idle */
+	NJ_FLOW_ONE_SIDED = 1 << 22, /* was counted as seen from one side only */
 };
 
 enum nj_flow_idle { NJ_IDLE_TCP, NJ_IDLE_UDP, NJ_IDLE_ICMP, NJ_IDLE_CLOSED, NJ_IDLE_N };

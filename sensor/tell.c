@@ -9,6 +9,9 @@
 #include <string.h>
 
 #define DNS_OVER_TLS_PORT 853
+/* What a sender may send unheard: a handshake and the initial window of ten segments (RFC 6928), and some sent again.
+ */
+#define UNHEARD_PACKETS_MAX 20
 
 bool nj_tell_is_agent(const struct nj_addr *addr)
 {
@@ -264,20 +267,33 @@ static bool one_sided(const struct nj_flow_hot *hot, const struct nj_flow *flow)
 	return flow->outcome == NJ_OUTCOME_ANSWERED || flow->outcome == NJ_OUTCOME_MIDSTREAM;
 }
 
-bool nj_tell_end(struct nj_tell *tell, const struct nj_flow_hot *hot, const struct nj_flow *flow)
+bool nj_tell_one_sided(struct nj_tell *tell, struct nj_flow_hot *hot, const struct nj_flow *flow, bool ended)
 {
-	bool sided = one_sided(hot, flow), closed = flow->end_reason == NJ_END_CLOSED;
-	for (unsigned side = 0; side < 2 && (sided || closed); side++) {
+	if ((hot->state & NJ_FLOW_ONE_SIDED) || !one_sided(hot, flow))
+		return false;
+	if (!ended && flow->packets[0] + flow->packets[1] + hot->packets[0] + hot->packets[1] <= UNHEARD_PACKETS_MAX)
+		return false;
+	hot->state |= NJ_FLOW_ONE_SIDED;
+	for (unsigned side = 0; side < 2; side++) {
 		if (!nj_tell_is_agent(&flow->key.addr[side]) || flow->no_agent == side + 1)
 			continue;
 		uint32_t agent =
 			nj_ledger_agent(tell->ledger, &flow->key.addr[side], flow->key.segment, flow->addr_hash[side]);
-		nj_ledger_features(tell->ledger, agent)->flows_one_sided += sided;
-		if (closed)
-			nj_ledger_histogram(tell->ledger, agent, NJ_LEDGER_flow_duration_ms,
-					    (hot->last_ns - flow->first_ns) / 1000000);
+		nj_ledger_features(tell->ledger, agent)->flows_one_sided++;
 	}
-	return sided;
+	return true;
+}
+
+void nj_tell_end(struct nj_tell *tell, const struct nj_flow_hot *hot, const struct nj_flow *flow)
+{
+	for (unsigned side = 0; side < 2 && flow->end_reason == NJ_END_CLOSED; side++) {
+		if (!nj_tell_is_agent(&flow->key.addr[side]) || flow->no_agent == side + 1)
+			continue;
+		uint32_t agent =
+			nj_ledger_agent(tell->ledger, &flow->key.addr[side], flow->key.segment, flow->addr_hash[side]);
+		nj_ledger_histogram(tell->ledger, agent, NJ_LEDGER_flow_duration_ms,
+				    (hot->last_ns - flow->first_ns) / 1000000);
+	}
 }
 
 /* A flow without payload has no label in its contacts; its record has what ports and addresses suggest, as ndpiReader's

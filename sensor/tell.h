@@ -39,10 +39,13 @@ bool nj_tell_is_external(const struct nj_tell *tell, const struct nj_addr *addr)
 /* Enters the flow's window into the ledger, adds it to its totals and clears it. */
 void nj_tell_window(struct nj_tell *tell, struct nj_flow_hot *hot, struct nj_flow *flow);
 
+/* Counts a flow of which one direction was never seen although there must have been one, once: as soon as that is
+ * certain, at the latest when it has *ended*. True when it was counted now. */
+bool nj_tell_one_sided(struct nj_tell *tell, struct nj_flow_hot *hot, const struct nj_flow *flow, bool ended);
+
 /* Enters the flow's end into the ledger: its duration when it closed. Silence ends a flow a minute after its last word,
- * and to tell that would make a window for an agent that did nothing. True when one direction was never seen although
- * there must have been one. */
-bool nj_tell_end(struct nj_tell *tell, const struct nj_flow_hot *hot, const struct nj_flow *flow);
+ * and to tell that would make a window for an agent that did nothing. */
+void nj_tell_end(struct nj_tell *tell, const struct nj_flow_hot *hot, const struct nj_flow *flow);
 
 /* The flow as a record, this window's counters included. */
 void nj_tell_record(struct nj_tell *tell, const struct nj_flow_hot *hot, const struct nj_flow *flow,

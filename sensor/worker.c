@@ -284,8 +284,9 @@ static void flow_over(struct nj_worker *w, struct nj_flow_hot *hot, struct nj_fl
 	classify_finish(w, hot, flow, true);
 	nj_inspect_finish(w->inspect, hot, flow);
 	nj_note_ssh_login(&w->note, hot, flow, reason == NJ_END_IDLE || reason == NJ_END_CLOSED);
-	if (nj_tell_end(w->tell, hot, flow))
+	if (nj_tell_one_sided(w->tell, hot, flow, true))
 		w->account.flows_one_sided++;
+	nj_tell_end(w->tell, hot, flow);
 	w->account.flows_ended++;
 	/* Told like any silent flow; but its record must not claim a silence that nobody was there to hear. */
 	if (reason == NJ_END_IDLE && nj_flows_due_ns(&w->flows, hot) > w->drained_ns)
@@ -673,6 +674,8 @@ static void flows_tell(struct nj_worker *w)
 			outcome_set(w, hot, flow, nj_outcome_overdue(hot), w->window_end_ns - 1);
 		if ((flow->facts & (NJ_FACT_SSH_KEYS | NJ_FACT_SSH_JUDGED)) == NJ_FACT_SSH_KEYS)
 			nj_note_ssh_login(&w->note, hot, flow, false);
+		if (nj_tell_one_sided(w->tell, hot, flow, false))
+			w->account.flows_one_sided++;
 		nj_tell_window(w->tell, hot, flow);
 		if (hot->state & NJ_FLOW_PENDING) {
 			flow->touched_at = kept;

@@ -87,15 +87,12 @@ class Argument(craft.Case):
         return alerts
 
     def test_one_sided_flows_lower_confidence_and_show(self):
-        """An agent of whose conversations the tap saw only the way out, for a while, and then an exfiltration. That a flow is one-sided is known when it is over, so it takes an idle
-        timeout (five minutes) before an agent's alerts can know of it."""
+        """An exfiltration of which the tap saw only the way out: known in the very window of it, for nobody sends that much unheard."""
         record = b"\x17\x03\x03\x3e\x80" + bytes(16000)
 
         def capture(both_ways):
             made = craft.Capture(3)
             made.office(craft.START, 700)
-            for n in range(12):
-                made.tls(craft.START + 5 + n * 10, "10.20.1.5", "203.0.113.10", "www0.example.com")
             for n in range(8):
                 made.conversation(craft.START + 600 + n * 10, "10.20.1.5", "198.51.100.77", 443,
                                   [craft.client_hello("drop.example.net")] + 120 * [record], [b"\x16\x03\x03\x00\x04\x0e\x00\x00\x00"])
