@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
 """Compares what Nightjar says of captures with what an independent tool says, fact by fact, and holds the differences against a list of explained ones.
 
-usage: compare.py ORACLE NIGHTJAR [--only PATTERN] [--check PATTERN] [--write] [CAPTURE|FOLDER ...]
+usage: compare.py ORACLE NIGHTJAR [--only PATTERN] [--check PATTERN] [--list FILE] [--write] [CAPTURE|FOLDER ...]
   ORACLE: tshark, argus, ndpireader, suricata (a module of this folder)
   without captures: the bundled ones, and ../shared/captures (NJ_SHARED) where present
 
-A fact is (check, key) -> value; keys are unordered (protocol, end, end) tuples or names. A difference that explained/ORACLE.csv does not list fails the test; so does a
-listed one that is gone, so that the file stays true. --write rewrites the list, keeping the reasons of what remains and marking the rest UNEXPLAINED (which fails, too).
-Exit: 0 equal or explained, 1 not, 77 skipped.
+A fact is (check, key) -> value; keys are unordered (protocol, end, end) tuples. Differences are counted by capture, check and side: facts only Nightjar states, only the oracle
+states, or both state differently. explained/ORACLE.csv gives each such group its count and its reason; a count that has changed, a group that is not listed and a listed one that is
+gone fail the test, so that the file stays true. --list writes every single difference. --write rewrites the file: reasons of groups that remain are kept, new groups are marked
+UNEXPLAINED, which fails, too. Exit: 0 equal or explained, 1 not, 77 skipped.
 """
 import argparse
 import contextlib
@@ -18,12 +19,13 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections import Counter
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 SHARED = Path(os.environ.get('NJ_SHARED', ROOT.parent / 'shared'))
-COLUMNS = ['capture', 'check', 'key', 'nightjar', 'oracle', 'reason']
+COLUMNS = ['capture', 'check', 'side', 'facts', 'reason']
 
 sys.path.insert(0, str(HERE))
 import nightjar  # noqa: E402
@@ -66,30 +68,42 @@ def differences(job):
     if theirs is None:  # the oracle cannot read this file at all; it has no say
         return name, [], 0
     ours = nightjar.facts(program, path)
+    # A conversation that one side does not know is one difference, not one per check.
+    lonely = set(ours.get('packets', {})) ^ set(theirs['packets']) if 'packets' in theirs else set()
     rows, compared = [], 0
     for check in (c for c in theirs if wanted in c):
         mine, other = ours.get(check, {}), theirs[check]
         for key in sorted(set(mine) | set(other), key=text):
             compared += 1
-            if mine.get(key) != other.get(key):
-                rows.append([name, check, text(key), text(mine.get(key, 'absent')), text(other.get(key, 'absent'))])
+            if mine.get(key) == other.get(key) or (check != 'packets' and key in lonely):
+                continue
+            side = 'only nightjar' if key not in other else f'only {oracle}' if key not in mine else 'both'
+            rows.append([name, check, side, text(key), text(mine.get(key, '')), text(other.get(key, ''))])
     return name, rows, compared
 
 
 def read_explained(path):
+    """Group -> (count, reason)."""
     if not path.exists():
         return {}
     with open(path, newline='') as file:
-        return {tuple(row[c] for c in COLUMNS[:5]): row['reason'] for row in csv.DictReader(file)}
+        return {(row['capture'], row['check'], row['side']): (int(row['facts']), row['reason']) for row in csv.DictReader(file)}
 
 
-def write_explained(path, rows, reasons, guess):
+def write_explained(path, groups, known):
     path.parent.mkdir(exist_ok=True)
     with open(path, 'w', newline='') as file:
         writer = csv.writer(file, lineterminator='\n')
         writer.writerow(COLUMNS)
-        for row in rows:
-            writer.writerow([*row, reasons.get(tuple(row)) or guess(row) or 'UNEXPLAINED'])
+        for group, count in sorted(groups.items()):
+            writer.writerow([*group, count, known.get(group, (0, 'UNEXPLAINED'))[1]])
+
+
+def write_list(path, rows):
+    with open(path, 'w', newline='') as file:
+        writer = csv.writer(file, lineterminator='\n')
+        writer.writerow(['capture', 'check', 'side', 'key', 'nightjar', 'oracle'])
+        writer.writerows(rows)
 
 
 def main():
@@ -98,6 +112,7 @@ def main():
     parser.add_argument('nightjar')
     parser.add_argument('--only', default='', help='captures whose name contains this')
     parser.add_argument('--check', default='', help='checks whose name contains this')
+    parser.add_argument('--list', type=Path, help='write every difference to this file')
     parser.add_argument('--write', action='store_true')
     parser.add_argument('captures', nargs='*')
     options = parser.parse_args()
@@ -113,22 +128,24 @@ def main():
     rows = [row for _, found, _ in results for row in found]
     compared = sum(count for _, _, count in results)
 
+    groups = Counter(tuple(row[:3]) for row in rows)
+    if options.list:
+        write_list(options.list, rows)
     listing = HERE / 'explained' / f'{options.oracle}.csv'
-    reasons = read_explained(listing)
+    known = read_explained(listing)
     if options.write:
-        write_explained(listing, rows, reasons, getattr(oracle, 'guess_reason', lambda row: None))
-        reasons = read_explained(listing)
-    seen, files = {tuple(row) for row in rows}, {name for _, _, _, name, _ in jobs}
-    unexplained = [key for key in seen if reasons.get(key, 'UNEXPLAINED') == 'UNEXPLAINED']
-    gone = [key for key in reasons if key[0] in files and options.check in key[1] and key not in seen]
-    for title, keys in (('unexplained difference', unexplained), ('explained difference no longer there', gone)):
-        for key in sorted(keys)[:20]:
-            print(f'{title}: {key[0]}: {key[1]} of {key[2]}: nightjar {key[3]}, {options.oracle} {key[4]}')
-        if len(keys) > 20:
-            print(f'... and {len(keys) - 20} more of the kind "{title}"')
-    print(f'{options.oracle}: {len(jobs)} captures, {compared} facts compared, {len(rows)} differ, {len(rows) - len(unexplained)} explained, '
-          f'{len(unexplained)} unexplained, {len(gone)} stale explanations')
-    return 1 if unexplained or gone or compared == 0 else 0
+        write_explained(listing, groups, known)
+        known = read_explained(listing)
+    files = {name for _, _, _, name, _ in jobs}
+    judged = set(groups) | {g for g in known if g[0] in files and options.check in g[1]}
+    wrong = sorted(g for g in judged if known.get(g, (0, 'UNEXPLAINED')) != (groups.get(g, 0), known.get(g, (0, ''))[1]) or known[g][1] == 'UNEXPLAINED')
+    for group in wrong[:40]:
+        count, reason = known.get(group, (0, 'not listed'))
+        print(f'{group[0]}: {group[1]}, {group[2]}: {groups.get(group, 0)} facts differ, {count} listed ({reason})')
+    if len(wrong) > 40:
+        print(f'... and {len(wrong) - 40} more groups')
+    print(f'{options.oracle}: {len(jobs)} captures, {compared} facts compared, {len(rows)} differ in {len(groups)} groups, {len(wrong)} groups unexplained or changed')
+    return 1 if wrong or compared == 0 else 0
 
 
 if __name__ == '__main__':

@@ -30,7 +30,7 @@ def facts(program, path):
                 names.setdefault(key, flow['server_name'])
         ids[key].add(flow['community_id'])
         labels[key].add(flow.get('app', 'Unknown'))
-        if flow.get('dns_type'):
+        if flow.get('dns_type') and 53 in (client[1], server[1]):  # mDNS and LLMNR are other protocols to the oracle
             questions.setdefault(key, (flow.get('dns_name', '<Root>').lower(), str(flow['dns_type'])))  # tshark's word for the empty name
     return {**conversations.facts(), 'tcp flows': dict(count), 'community id': {k: tuple(sorted(v)) for k, v in ids.items()},
             'label': {k: tuple(sorted(v)) for k, v in labels.items()}, 'dns question': questions, 'server name': names,
