@@ -3,6 +3,8 @@
  * one-time destinations, never what many agents use. */
 #include "aggregator/fleet.h"
 
+#include "common/block.h"
+
 #include "models/ddsketch.h"
 
 #include <assert.h>
@@ -56,7 +58,7 @@ int nj_fleet_new(uint32_t entries_max, struct nj_fleet **ret_fleet)
 	if (fleet == NULL)
 		return NJ_ERR_MEMORY;
 	uint64_t buckets = buckets_of(entries_max);
-	fleet->entries = calloc(buckets * WAYS, sizeof *fleet->entries);
+	fleet->entries = nj_block_new(buckets * WAYS * sizeof *fleet->entries);
 	if (fleet->entries == NULL) {
 		free(fleet);
 		return NJ_ERR_MEMORY;
@@ -73,7 +75,7 @@ void nj_fleet_free(struct nj_fleet **fleet)
 {
 	if (*fleet == NULL)
 		return;
-	free((*fleet)->entries);
+	nj_block_free((*fleet)->entries, ((*fleet)->buckets_mask + 1) * WAYS * sizeof *(*fleet)->entries);
 	free(*fleet);
 	*fleet = NULL;
 }

@@ -4,6 +4,8 @@
  * million addresses thus costs what it costs to fold a million nearly empty profiles, and not a byte more. */
 #include "aggregator/profile.h"
 
+#include "common/block.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -170,6 +172,21 @@ uint64_t nj_profiles_memory_bytes(uint32_t agents_max)
 	       (uint64_t)summary_sets(agents_max) * SUMMARY_WAYS * sizeof(struct nj_summary);
 }
 
+static size_t profile_bytes(const struct nj_profiles *profiles)
+{
+	return (size_t)profiles->capacity * sizeof *profiles->profile;
+}
+
+static size_t index_bytes(const struct nj_profiles *profiles)
+{
+	return ((size_t)profiles->index_mask + 1) * sizeof *profiles->index;
+}
+
+static size_t summary_bytes(const struct nj_profiles *profiles)
+{
+	return ((size_t)profiles->sets_mask + 1) * SUMMARY_WAYS * sizeof *profiles->summary;
+}
+
 int nj_profiles_new(uint32_t agents_max, struct nj_profiles **ret_profiles)
 {
 	assert(agents_max >= 1);
@@ -181,9 +198,9 @@ int nj_profiles_new(uint32_t agents_max, struct nj_profiles **ret_profiles)
 	profiles->index_mask = index_size(agents_max) - 1;
 	profiles->sets_mask = summary_sets(agents_max) - 1;
 	profiles->turn = 1;
-	profiles->profile = calloc(agents_max, sizeof *profiles->profile);
-	profiles->index = calloc((size_t)profiles->index_mask + 1, sizeof *profiles->index);
-	profiles->summary = calloc(((size_t)profiles->sets_mask + 1) * SUMMARY_WAYS, sizeof *profiles->summary);
+	profiles->profile = nj_block_new(profile_bytes(profiles));
+	profiles->index = nj_block_new(index_bytes(profiles));
+	profiles->summary = nj_block_new(summary_bytes(profiles));
 	if (profiles->profile == NULL || profiles->index == NULL || profiles->summary == NULL) {
 		nj_profiles_free(&profiles);
 		return NJ_ERR_MEMORY;
@@ -198,9 +215,9 @@ void nj_profiles_free(struct nj_profiles **profiles)
 		return;
 	for (uint32_t i = 0; (*profiles)->profile != NULL && i < (*profiles)->n; i++)
 		nj_profile_clear(&(*profiles)->profile[i]);
-	free((*profiles)->profile);
-	free((*profiles)->index);
-	free((*profiles)->summary);
+	nj_block_free((*profiles)->profile, profile_bytes(*profiles));
+	nj_block_free((*profiles)->index, index_bytes(*profiles));
+	nj_block_free((*profiles)->summary, summary_bytes(*profiles));
 	free(*profiles);
 	*profiles = NULL;
 }

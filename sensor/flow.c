@@ -7,7 +7,7 @@
  * So packets cost the wheel nothing. */
 #include "sensor/flow.h"
 
-#include "sensor/block.h"
+#include "common/block.h"
 
 #include <stdlib.h>
 #include <string.h>

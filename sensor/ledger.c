@@ -9,7 +9,7 @@
 
 #include "models/ddsketch.h"
 #include "models/hll.h"
-#include "sensor/block.h"
+#include "common/block.h"
 
 #include <assert.h>
 #include <stdlib.h>

@@ -8,6 +8,7 @@ All programs run in turn, round after round, so that a drift of the machine meet
 """
 import argparse
 import os
+import re
 import shutil
 import statistics
 import struct
@@ -118,6 +119,19 @@ def table(names, runs, frames):
     return '\n'.join(lines)
 
 
+def print_memory(build, capture):
+    """Bytes per flow from the sensor's own account, per agent from what the aggregator's bound grows by with each agent more."""
+    print('\nsensor part alone, one worker:\n' + subprocess.run([build / 'tests/bench_worker', capture, '1'], capture_output=True, text=True, check=True).stdout.strip())
+    bound = {}
+    for agents in (10000, 20000):
+        words = subprocess.run([build / 'cli/nightjar', 'replay', '--quiet', '--color', 'never', '--agents-max', str(agents), '--max-memory', '1K', capture],
+                               capture_output=True, text=True, check=False).stderr
+        found = re.search(r'(\d[\d,]*) bytes', words)
+        bound[agents] = int(found[1].replace(',', '')) if found else None
+    if all(bound.values()):
+        print(f'an agent in full detail: {(bound[20000] - bound[10000]) / 10000:.0f} bytes of table')
+
+
 def count_frames(capture):
     with open(capture, 'rb') as file:
         file.seek(24)
@@ -152,8 +166,7 @@ def main():
                 print(f'round {number}: {name}: {result["wall"]:.2f} s', file=sys.stderr)
         print(f'{frames} packets, {os.path.getsize(capture)} bytes, {options.rounds} rounds in turn, {os.cpu_count()} cores; medians (range)\n')
         print(table([name for name, _ in rows], runs, frames))
-        memory = subprocess.run([options.build / 'cli/nightjar', 'replay', '--json', '--memory', str(capture)], capture_output=True, text=True)
-        print('\n' + memory.stderr.strip())
+        print_memory(options.build, capture)
 
 
 if __name__ == '__main__':

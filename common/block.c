@@ -1,6 +1,6 @@
 /* Huge pages only pay for blocks of many of them; smaller ones come as ordinary pages. On the 62 MB of flows of the
  * benchmark's capture they save a tenth of the worker's time, most of it misses of the translation buffer. */
-#include "sensor/block.h"
+#include "common/block.h"
 
 #include <assert.h>
 #include <stdint.h>

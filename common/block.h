@@ -1,7 +1,7 @@
 /* Large tables: zeroed memory of its own pages, in huge pages where the system has them, since tables of this size miss
  * the translation buffer with every access otherwise. Pages are only taken when touched. Any thread. */
-#ifndef NJ_SENSOR_BLOCK_H
-#define NJ_SENSOR_BLOCK_H
+#ifndef NJ_COMMON_BLOCK_H
+#define NJ_COMMON_BLOCK_H
 
 #include <stddef.h>
 
