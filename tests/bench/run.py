@@ -124,7 +124,7 @@ def print_memory(build, capture):
     print('\nsensor part alone, one worker:\n' + subprocess.run([build / 'tests/bench_worker', capture, '1'], capture_output=True, text=True, check=True).stdout.strip())
     bound = {}
     for agents in (10000, 20000):
-        words = subprocess.run([build / 'cli/nightjar', 'replay', '--quiet', '--color', 'never', '--agents-max', str(agents), '--max-memory', '1K', capture],
+        words = subprocess.run([build / 'cli/nightjar', 'replay', '--quiet', '--color', 'never', '--agents-max', str(agents), '--max-memory', '1M', capture],
                                capture_output=True, text=True, check=False).stderr
         found = re.search(r'(\d[\d,]*) bytes', words)
         bound[agents] = int(found[1].replace(',', '')) if found else None

@@ -24,5 +24,6 @@ def facts(path):
             for row in csv.DictReader(file):
                 if row['protocol'] in PROTOCOLS:
                     key, _ = conversation(PROTOCOLS[row['protocol']], row['src_ip'], row['src_port'], row['dst_ip'], row['dst_port'])
-                    labels[key].add(row['ndpi_proto'])
+                    if row['ndpi_proto'] != 'Unknown':
+                        labels[key].add(row['ndpi_proto'])
     return {'label': {k: tuple(sorted(v)) for k, v in labels.items()}}

@@ -29,7 +29,8 @@ def facts(program, path):
             if flow.get('ja4') and flow.get('server_name'):
                 names.setdefault(key, flow['server_name'])
         ids[key].add(flow['community_id'])
-        labels[key].add(flow.get('app', 'Unknown'))
+        if flow.get('app', 'Unknown') != 'Unknown':  # ndpiReader lists no flow that it cannot name
+            labels[key].add(flow['app'])
         if flow.get('dns_type') and 53 in (client[1], server[1]):  # mDNS and LLMNR are other protocols to the oracle
             questions.setdefault(key, (flow.get('dns_name', '<Root>').lower(), str(flow['dns_type'])))  # tshark's word for the empty name
     return {**conversations.facts(), 'tcp flows': dict(count), 'community id': {k: tuple(sorted(v)) for k, v in ids.items()},
