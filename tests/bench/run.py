@@ -7,8 +7,8 @@ Without --capture it builds one of at least N frames (default 1,000,000): from .
 All programs run in turn, round after round, so that a drift of the machine meets them alike; wall and CPU are medians, memory the largest resident set.
 """
 import argparse
+import json
 import os
-import re
 import shutil
 import statistics
 import struct
@@ -123,13 +123,14 @@ def print_memory(build, capture):
     """Bytes per flow from the sensor's own account, per agent from what the aggregator's bound grows by with each agent more."""
     print('\nsensor part alone, one worker:\n' + subprocess.run([build / 'tests/bench_worker', capture, '1'], capture_output=True, text=True, check=True).stdout.strip())
     bound = {}
+    small = ROOT / 'tests/captures/decoy.pcap.zst'
     for agents in (10000, 20000):
-        words = subprocess.run([build / 'cli/nightjar', 'replay', '--quiet', '--color', 'never', '--agents-max', str(agents), '--max-memory', '1M', capture],
-                               capture_output=True, text=True, check=False).stderr
-        found = re.search(r'(\d[\d,]*) bytes', words)
-        bound[agents] = int(found[1].replace(',', '')) if found else None
-    if all(bound.values()):
-        print(f'an agent in full detail: {(bound[20000] - bound[10000]) / 10000:.0f} bytes of table')
+        with tempfile.NamedTemporaryFile(suffix='.json') as counters:
+            subprocess.run([build / 'cli/nightjar', 'replay', '--quiet', '--json', '--agents-max', str(agents), '--counters', counters.name, small],
+                           check=True, stdout=subprocess.DEVNULL)
+            bound[agents] = json.loads(Path(counters.name).read_text())['memory_bytes']
+    print(f'the memory bound grows by {(bound[20000] - bound[10000]) / 10000:.0f} bytes an agent')
+
 
 
 def count_frames(capture):
