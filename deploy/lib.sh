@@ -34,7 +34,8 @@ as_root() {
 }
 
 installed() { [ "$(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null)" = installed ]; }
-known() { apt-cache show --no-all-versions "$1" 2>/dev/null | grep -q '^Package:'; }
+# Reads all of the answer: under pipefail, a grep that stops at its first match would make apt-cache fail.
+known() { [ -n "$(apt-cache show --no-all-versions "$1" 2>/dev/null)" ]; }
 
 # The first of "a|b|c" that is installed, or else known to apt.
 choose() {
