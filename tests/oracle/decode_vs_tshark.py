@@ -210,7 +210,7 @@ def main():
         del args[i:i + 2]
     dump, patterns = args[0], args[1:]
     shared = os.environ.get('NJ_SHARED') or os.path.join(HERE, '..', '..', '..', 'shared')
-    captures = captures or os.path.join(shared, 'captures')
+    captures = os.path.realpath(captures or os.path.join(shared, 'captures'))  # reasons go by paths below it, whatever links lead there
     for tool in ('tshark', 'mergecap'):
         if not shutil.which(tool):
             skip(f'{tool} is not installed')
