@@ -273,7 +273,8 @@ static int replay_capture(struct evaluate *evaluate, uint32_t index, struct nj_m
 					       .paths_n = 1,
 					       .listener = &listener,
 					       .baseline = arguments->baseline,
-					       .quiet = true};
+					       .quiet = true,
+					       .damage_untold = true};
 		error = nj_session_run(&plan, evaluate->console, message, &facts);
 		gathered.first_ns = facts.first_ns;
 	}

@@ -176,7 +176,7 @@ int nj_session_run(const struct nj_session_plan *plan, struct nj_console *consol
 		ret_facts->counts = nj_aggregator_counts(session.aggregator);
 		ret_facts->memory_bytes = nj_reading_memory_bytes(&session.reading) + session.aggregator_bytes;
 	}
-	if (session.reading.capture != NULL && !plan->quiet)
+	if (session.reading.capture != NULL && !plan->damage_untold)
 		(void)nj_reading_tell_damage(&session.reading, console);
 	close_session(&session);
 	return error;

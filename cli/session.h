@@ -18,7 +18,8 @@ struct nj_session_plan {
 	const char *baseline;       /* path or NULL */
 	const char *save_baseline;  /* where to write what was learned, or NULL; nothing is alerted then */
 	const _Atomic bool *enough; /* or NULL: once true, the rest of the input is left unread */
-	bool quiet;                 /* no progress, no line about damage */
+	bool quiet;                 /* no progress */
+	bool damage_untold;         /* nor a line about damage: the caller tells it in its own way */
 };
 
 /* Runs to the end. *ret_facts*: account, counts of shipper and aggregator, memory (source and paths are left alone).

@@ -89,6 +89,15 @@ class Replay(craft.Case):
         self.run_program("replay", "--fail-on", "low", quiet, code=0)
         self.assertIn("none", self.run_program("replay", quiet).stdout.decode())
 
+    def test_quiet_still_tells_what_failed(self):
+        path = self.path("noise.pcap")
+        with open(path, "wb") as file:
+            file.write(b"\xb2\xe3\x90\x6d" * 64)
+        for words in (["replay", "--quiet", path], ["replay", "--quiet", "--json", path], ["replay", path]):
+            told = self.run_program(*words, code=3).stderr.decode()
+            self.assertEqual(len(told.splitlines()), 1, told)
+            self.assertIn("noise.pcap: no capture file", told)
+
     @unittest.skipIf(jsonschema is None, "python3-jsonschema is not installed: alert lines were NOT validated")
     def test_every_line_keeps_to_the_schema(self):
         with open(SCHEMA) as file:
