@@ -233,6 +233,16 @@ int nj_config_set(const struct nj_schema *schema, const char *assignment, void *
 	return parse_value(option, assignment + length + 1, config, message);
 }
 
+int nj_config_set_option(const struct nj_schema *schema, const char *name, const char *value, void *config,
+			 struct nj_message *message)
+{
+	char assignment[NJ_OPTION_TEXT_MAX + 64];
+	int length = snprintf(assignment, sizeof assignment, "%s=%s", name, value);
+	if (length < 0 || (size_t)length >= sizeof assignment)
+		return nj_fail(message, NJ_ERR_USAGE, "--%s: the value is too long", name);
+	return nj_config_set(schema, assignment, config, message);
+}
+
 static bool has_range(const struct nj_option *option)
 {
 	return option->type != NJ_OPTION_FLAG && option->type != NJ_OPTION_TEXT && option->type != NJ_OPTION_LIST;

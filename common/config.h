@@ -77,6 +77,10 @@ NJ_MUST_CHECK int nj_config_load(const struct nj_schema *schema, const char *pat
 NJ_MUST_CHECK int nj_config_set(const struct nj_schema *schema, const char *assignment, void *config,
 				struct nj_message *message);
 
+/* The same for an option with a switch of its own, --NAME VALUE. */
+NJ_MUST_CHECK int nj_config_set_option(const struct nj_schema *schema, const char *name, const char *value, void *config,
+				       struct nj_message *message);
+
 void nj_config_help(const struct nj_schema *schema,
 		    FILE *file); /* one option a paragraph: name, range, default, meaning */
 void nj_config_dump(const struct nj_schema *schema, const void *config,

@@ -91,11 +91,7 @@ static void print_help(void)
 
 static int set(struct nj_sensor_config *config, const char *name, const char *value, struct nj_message *message)
 {
-	char assignment[NJ_OPTION_TEXT_MAX + 64];
-	int length = snprintf(assignment, sizeof assignment, "%s=%s", name, value);
-	if (length < 0 || (size_t)length >= sizeof assignment)
-		return nj_fail(message, NJ_ERR_USAGE, "--%s: the value is too long", name);
-	return nj_config_set(&nj_sensor_schema, assignment, config, message);
+	return nj_config_set_option(&nj_sensor_schema, name, value, config, message);
 }
 
 static int parse_one(int option, const char *value, struct arguments *a, struct nj_message *message)
