@@ -1,5 +1,5 @@
 /* What travels from a sensor to an aggregator: batches of agent windows, and a tick that says up to when a sensor has told everything. Plain structs;
- * common/wire.c turns them into MessagePack and back, docs/wire.md describes the bytes. */
+ * common/wire_*.c turn them into MessagePack and back, docs/wire.md describes the bytes. */
 #ifndef NJ_COMMON_BATCH_H
 #define NJ_COMMON_BATCH_H
 

@@ -1,6 +1,7 @@
 /* What sensors and aggregators say to each other, as MessagePack: docs/wire.md describes every byte. Four messages:
- * HELLO greets, BATCH brings windows, ACK says how far the other side has come, REFUSE says why not. The only file that
- * knows msgpack.
+ * HELLO greets, BATCH brings windows, ACK says how far the other side has come, REFUSE says why not.
+ * Built on common/pack.h and common/unpack.h; wire_hello.c holds the small messages, wire_encode.c and wire_decode.c the
+ * batches.
  *
  * Whoever decodes trusts nothing: every length is bounded, every order checked, every number ranged; what is malformed
  * is refused with words and has no effect. Fields appended by a later release are skipped, missing trailing ones are

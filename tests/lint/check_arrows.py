@@ -23,7 +23,7 @@ OWNERS = {
     r'pcap(/pcap)?\.h': 'sensor/capture.c',
     r'ndpi.*\.h': 'sensor/classify.c',
     r'zmq\.h': 'common/link.c',
-    r'msgpack.*\.h': 'common/wire.c',
+    r'msgpack.*\.h': 'common/pack.c',
     r'sqlite3\.h': 'common/db.c',
     r'jansson\.h': 'common/json.c',
     r'yaml\.h': 'common/yaml.c',
