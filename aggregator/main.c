@@ -2,152 +2,37 @@
  * parts, steps them until a signal or, with --once, until every sensor has finished. */
 #include "aggregator/aggregator.h"
 #include "aggregator/aggregator_config.h"
+#include "common/daemon.h"
 #include "common/inventory.h"
 #include "common/log.h"
 
 #include <errno.h>
-#include <getopt.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define FAREWELL_MS 10000 /* longer than a sensor is silent before it greets again */
 
-static volatile sig_atomic_t stopping;
-
-static void on_signal(int number)
-{
-	(void)number;
-	stopping = 1;
-}
-
-enum {
-	OPT_SET = 256,
-	OPT_ALERTS,
-	OPT_ONCE,
-	OPT_CHECK,
-	OPT_DUMP,
-	OPT_VERSION,
-	OPT_LISTEN,
-	OPT_SENSORS,
-	OPT_STORE,
-	OPT_BASELINE,
-	OPT_INVENTORY,
-	OPT_JOURNAL,
-	OPT_ENDPOINT
-};
-
-static const struct option long_options[] = {
-	{"config", required_argument, NULL, 'c'},
-	{"set", required_argument, NULL, OPT_SET},
-	{"listen", required_argument, NULL, OPT_LISTEN},
-	{"sensors", required_argument, NULL, OPT_SENSORS},
-	{"journal", required_argument, NULL, OPT_JOURNAL},
-	{"store", required_argument, NULL, OPT_STORE},
-	{"baseline", required_argument, NULL, OPT_BASELINE},
-	{"inventory", required_argument, NULL, OPT_INVENTORY},
-	{"endpoint-file", required_argument, NULL, OPT_ENDPOINT},
-	{"alerts", no_argument, NULL, OPT_ALERTS},
-	{"once", no_argument, NULL, OPT_ONCE},
-	{"check", no_argument, NULL, OPT_CHECK},
-	{"dump-config", no_argument, NULL, OPT_DUMP},
-	{"version", no_argument, NULL, OPT_VERSION},
-	{"help", no_argument, NULL, 'h'},
-	{NULL, 0, NULL, 0},
-};
-
 struct arguments {
 	struct nj_aggregator_config config;
 	const char *endpoint_file;
-	bool alerts, once, check, dump, version, help;
+	bool alerts, once, check;
 };
 
-static void print_help(void)
-{
-	printf("nightjar-aggregator %s: receives agent windows from sensors and says which agents misbehave\n\n"
-	       "  nightjar-aggregator [OPTION...]\n\n"
-	       "      --config FILE         options in YAML, as --dump-config prints them\n"
-	       "      --set NAME=VALUE      one option; the short forms below do the same\n"
-	       "      --listen ENDPOINT  --sensors N  --journal FILE  --store FILE  --baseline FILE  --inventory FILE\n"
-	       "      --endpoint-file FILE  write the endpoint, with the port chosen for tcp://127.0.0.1:*, once "
-	       "sensors can connect\n"
-	       "      --alerts              print each alert on standard output, one JSON object a line "
-	       "(docs/alert.schema.json)\n"
-	       "      --once                end when every expected sensor has finished; waits for all of them (hold "
-	       "0)\n"
-	       "      --check               read the configuration, say what it would take, and end\n"
-	       "      --dump-config  --version  --help\n\n"
-	       "Exit codes: 0 done, 2 wrong option or configuration, 3 failure.\n\nOptions:\n",
-	       NJ_VERSION);
-	nj_config_help(&nj_aggregator_schema, stdout);
-}
-
-static int set(struct nj_aggregator_config *config, const char *name, const char *value, struct nj_message *message)
-{
-	return nj_config_set_option(&nj_aggregator_schema, name, value, config, message);
-}
-
-static int parse_one(int option, const char *value, struct arguments *arguments, struct nj_message *message)
-{
-	struct nj_aggregator_config *config = &arguments->config;
-	switch (option) {
-	case 'c':
-		return nj_config_load(&nj_aggregator_schema, value, config, sizeof *config, message);
-	case OPT_SET:
-		return nj_config_set(&nj_aggregator_schema, value, config, message);
-	case OPT_LISTEN:
-		return set(config, "listen", value, message);
-	case OPT_SENSORS:
-		return set(config, "sensors", value, message);
-	case OPT_JOURNAL:
-		return set(config, "journal", value, message);
-	case OPT_STORE:
-		return set(config, "store", value, message);
-	case OPT_BASELINE:
-		return set(config, "baseline", value, message);
-	case OPT_INVENTORY:
-		return set(config, "inventory", value, message);
-	case OPT_ENDPOINT:
-		arguments->endpoint_file = value;
-		return 0;
-	case OPT_ALERTS:
-		arguments->alerts = true;
-		return 0;
-	case OPT_ONCE:
-		arguments->once = true;
-		return 0;
-	case OPT_CHECK:
-		arguments->check = true;
-		return 0;
-	case OPT_DUMP:
-		arguments->dump = true;
-		return 0;
-	case OPT_VERSION:
-		arguments->version = true;
-		return 0;
-	case 'h':
-		arguments->help = true;
-		return 0;
-	default:
-		return nj_fail(message, NJ_ERR_USAGE, "unknown option or missing value; see --help");
-	}
-}
-
-static int parse(int argc, char **argv, struct arguments *arguments, struct nj_message *message)
-{
-	int option, error = 0;
-	opterr = 0;
-	while (error == 0 && (option = getopt_long(argc, argv, "c:h", long_options, NULL)) != -1) {
-		error = parse_one(option, optarg, arguments, message);
-		if (error != 0 && option == '?')
-			return nj_fail(message, NJ_ERR_USAGE, "%s: unknown option or missing value; see --help",
-				       argv[optind - 1]);
-	}
-	if (error == 0 && optind < argc)
-		return nj_fail(message, NJ_ERR_USAGE, "%s: no arguments are expected; see --help", argv[optind]);
-	return error;
-}
+static const char usage[] =
+	"receives agent windows from sensors and says which agents misbehave\n\n"
+	"  nightjar-aggregator [OPTION...]\n\n"
+	"      --config FILE         options in YAML, as --dump-config prints them\n"
+	"      --set NAME=VALUE      one option; the short forms below do the same\n"
+	"      --listen ENDPOINT  --sensors N  --journal FILE  --store FILE  --baseline FILE  --inventory FILE\n"
+	"      --endpoint-file FILE  write the endpoint, with the port chosen for tcp://127.0.0.1:*, once sensors can "
+	"connect\n"
+	"      --alerts              print each alert on standard output, one JSON object a line "
+	"(docs/alert.schema.json)\n"
+	"      --once                end when every expected sensor has finished; waits for all of them (hold 0)\n"
+	"      --check               read the configuration, say what it would take, and end\n"
+	"      --dump-config  --version  --help\n\n"
+	"Exit codes: 0 done, 2 wrong option or configuration, 3 failure.\n\nOptions:\n";
 
 static void print_alert(void *context, const struct nj_alert *alert)
 {
@@ -169,15 +54,6 @@ static int write_endpoint(const char *path, const char *endpoint, struct nj_mess
 	if (fclose(file) != 0 || !written || rename(temporary, path) != 0)
 		return nj_fail(message, NJ_ERR_IO, "%s: %s", path, strerror(errno));
 	return 0;
-}
-
-static void watch_signals(void)
-{
-	struct sigaction action = {.sa_handler = on_signal};
-	sigemptyset(&action.sa_mask);
-	sigaction(SIGINT, &action, NULL);
-	sigaction(SIGTERM, &action, NULL);
-	signal(SIGPIPE, SIG_IGN);
 }
 
 static void report(const struct nj_aggregator *aggregator)
@@ -205,11 +81,11 @@ static int run(const struct arguments *arguments, const struct nj_aggregator_opt
 	int error = nj_aggregator_new(options, &listener, message, &aggregator);
 	if (error != 0)
 		return error;
-	watch_signals();
+	nj_daemon_watch_signals();
 	if (arguments->endpoint_file != NULL)
 		error = write_endpoint(arguments->endpoint_file, nj_aggregator_endpoint(aggregator), message);
 	int more = 1;
-	while (error == 0 && !stopping && !print_failed && !(more == 0 && arguments->once)) {
+	while (error == 0 && !nj_daemon_stopping() && !print_failed && !(more == 0 && arguments->once)) {
 		more = nj_aggregator_step(aggregator, 200, message);
 		if (more < 0)
 			error = more;
@@ -250,26 +126,32 @@ static int start(const struct arguments *arguments, struct nj_message *message)
 int main(int argc, char **argv)
 {
 	struct arguments arguments = {0};
+	const struct nj_daemon_switch switches[] = {
+		{.name = "listen"},
+		{.name = "sensors"},
+		{.name = "journal"},
+		{.name = "store"},
+		{.name = "baseline"},
+		{.name = "inventory"},
+		{.name = "endpoint-file", .text = &arguments.endpoint_file},
+		{.name = "alerts", .flag = &arguments.alerts},
+		{.name = "once", .flag = &arguments.once},
+	};
+	struct nj_daemon daemon = {.program = "nightjar-aggregator",
+				   .usage = usage,
+				   .schema = &nj_aggregator_schema,
+				   .config = &arguments.config,
+				   .config_size = sizeof arguments.config,
+				   .switches = switches,
+				   .switches_n = sizeof switches / sizeof switches[0],
+				   .argc = argc,
+				   .argv = argv};
 	struct nj_message message = {.text = ""};
-	nj_log_init("nightjar-aggregator");
-	nj_config_defaults(&nj_aggregator_schema, &arguments.config);
-	int error = parse(argc, argv, &arguments, &message);
-	if (error == 0 && arguments.help) {
-		print_help();
-		return NJ_EXIT_DONE;
-	}
-	if (error == 0 && arguments.version) {
-		printf("nightjar-aggregator %s\n", NJ_VERSION);
-		return NJ_EXIT_DONE;
-	}
-	if (error == 0 && arguments.dump) {
-		nj_config_dump(&nj_aggregator_schema, &arguments.config, stdout);
-		return NJ_EXIT_DONE;
-	}
-	if (error == 0)
+	nj_log_init(daemon.program);
+	int error = nj_daemon_parse(&daemon, &message);
+	arguments.check = daemon.check;
+	if (error == 0 && !nj_daemon_told(&daemon))
 		error = start(&arguments, &message);
-	if (error == 0)
-		return NJ_EXIT_DONE;
-	nj_log(NJ_LOG_ERROR, "%s", message.text[0] != '\0' ? message.text : nj_error_text(error));
-	return error == NJ_ERR_USAGE ? NJ_EXIT_USAGE : NJ_EXIT_FAILURE;
+	nj_daemon_fini(&daemon);
+	return nj_daemon_exit(error, &message);
 }

@@ -116,16 +116,23 @@ static int check_list(const struct nj_option *option, const struct nj_option_lis
 	return NJ_OK;
 }
 
-static int parse_list(const struct nj_option *option, const char *text, struct nj_message *message,
-		      struct nj_option_list *list)
+static int add_elements(const struct nj_option *option, const char *text, struct nj_message *message,
+			struct nj_option_list *list)
 {
 	int err = NJ_OK;
-	list->n = 0;
 	for (const char *at = text; *at != '\0' && err == NJ_OK;) {
 		size_t length = strcspn(at, ",");
 		err = append(option, at, length, message, list);
 		at += length + (at[length] == ',');
 	}
+	return err;
+}
+
+static int parse_list(const struct nj_option *option, const char *text, struct nj_message *message,
+		      struct nj_option_list *list)
+{
+	list->n = 0;
+	int err = add_elements(option, text, message, list);
 	return err == NJ_OK ? check_list(option, list, message) : err;
 }
 
@@ -241,6 +248,51 @@ int nj_config_set_option(const struct nj_schema *schema, const char *name, const
 	if (length < 0 || (size_t)length >= sizeof assignment)
 		return nj_fail(message, NJ_ERR_USAGE, "--%s: the value is too long", name);
 	return nj_config_set(schema, assignment, config, message);
+}
+
+int nj_config_add(const struct nj_schema *schema, const char *name, const char *value, void *config,
+		  struct nj_message *message)
+{
+	const struct nj_option *option = find(schema, name, strlen(name));
+	if (option == NULL || option->type != NJ_OPTION_LIST)
+		return nj_fail(message, NJ_ERR_USAGE, "'%.60s' is no list", name);
+	return add_elements(option, value, message, (void *)((char *)config + option->offset));
+}
+
+static bool equal_lists(const struct nj_option_list *a, const struct nj_option_list *b)
+{
+	bool equal = a->n == b->n;
+	for (uint32_t i = 0; equal && i < a->n; i++)
+		equal = strcmp(a->text[i], b->text[i]) == 0;
+	return equal;
+}
+
+static bool equal_values(const struct nj_option *option, const void *a, const void *b)
+{
+	switch (option->type) {
+	case NJ_OPTION_TEXT:
+		return strcmp(a, b) == 0;
+	case NJ_OPTION_LIST:
+		return equal_lists(a, b);
+	case NJ_OPTION_FLAG:
+		return *(const bool *)a == *(const bool *)b;
+	case NJ_OPTION_BYTES:
+	case NJ_OPTION_REAL:
+		return memcmp(a, b, 8) == 0;
+	default:
+		return *(const uint32_t *)a == *(const uint32_t *)b;
+	}
+}
+
+const char *nj_config_difference(const struct nj_schema *schema, const void *a, const void *b, const char *after)
+{
+	const struct nj_option *option = schema->options, *end = option + schema->options_n;
+	if (after != NULL)
+		option = find(schema, after, strlen(after)) + 1;
+	for (; option < end; option++)
+		if (!equal_values(option, (const char *)a + option->offset, (const char *)b + option->offset))
+			return option->name;
+	return NULL;
 }
 
 static bool has_range(const struct nj_option *option)

@@ -78,8 +78,15 @@ NJ_MUST_CHECK int nj_config_set(const struct nj_schema *schema, const char *assi
 				struct nj_message *message);
 
 /* The same for an option with a switch of its own, --NAME VALUE. */
-NJ_MUST_CHECK int nj_config_set_option(const struct nj_schema *schema, const char *name, const char *value, void *config,
-				       struct nj_message *message);
+NJ_MUST_CHECK int nj_config_set_option(const struct nj_schema *schema, const char *name, const char *value,
+				       void *config, struct nj_message *message);
+
+/* Adds the elements of *value*, separated by ',', to a LIST option. */
+NJ_MUST_CHECK int nj_config_add(const struct nj_schema *schema, const char *name, const char *value, void *config,
+				struct nj_message *message);
+
+/* The name of an option after *after* (NULL: the first) whose values differ; NULL when no further one does. */
+const char *nj_config_difference(const struct nj_schema *schema, const void *a, const void *b, const char *after);
 
 void nj_config_help(const struct nj_schema *schema,
 		    FILE *file); /* one option a paragraph: name, range, default, meaning */
