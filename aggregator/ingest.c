@@ -6,7 +6,7 @@
  * once from where to send again. */
 #include "aggregator/ingest.h"
 
-#include "common/db.h"
+#include "aggregator/series.h"
 #include "common/journal.h"
 #include "common/link.h"
 #include "common/wire.h"
@@ -23,18 +23,6 @@
 #define LINGER_MS   1000 /* for the last acknowledgements, when the aggregator ends */
 #define SENSORS_MAX 4096
 #define JOURNAL_MAX (1ull << 30)
-
-static const char series_schema[] =
-	"CREATE TABLE IF NOT EXISTS series (sensor TEXT, boot INTEGER, next INTEGER, received INTEGER, gaps INTEGER, "
-	"PRIMARY KEY (sensor, boot)) WITHOUT ROWID";
-
-/* How far one sensor's series has come. received + gaps = next. */
-struct series {
-	char sensor[NJ_SENSOR_ID_MAX];
-	uint64_t boot, next, received, gaps;
-	uint64_t used; /* step in which it last spoke */
-	bool changed;  /* since the last commit */
-};
 
 /* A peer that has greeted and been accepted. */
 struct session {
@@ -62,11 +50,10 @@ struct nj_ingest {
 	struct nj_link_context *own_context;
 	struct nj_link *link;
 	struct nj_journal *journal;
-	struct nj_statement *save_series, *recall_series;
 	struct nj_arena arena;
-	struct series *series;
+	struct nj_series_table *series;
 	struct session *sessions;
-	uint32_t series_n, sessions_n;
+	uint32_t sessions_n;
 	struct taken *group;
 	uint32_t group_n;
 	uint64_t steps;
@@ -84,55 +71,13 @@ void nj_ingest_options_init(struct nj_ingest_options *options)
 
 uint64_t nj_ingest_memory_bytes(const struct nj_ingest_options *options)
 {
-	uint64_t tables = options->sensors_max * (sizeof(struct series) + sizeof(struct session)) +
+	uint64_t tables = options->sensors_max * sizeof(struct session) + nj_series_memory_bytes(options->sensors_max) +
 			  GROUP_MAX * sizeof(struct taken);
 	uint64_t in_memory = strcmp(options->journal_path, ":memory:") == 0 ? options->journal_bytes_max : 0;
 	return sizeof(struct nj_ingest) + tables + options->arena_bytes + in_memory;
 }
 
-/* =============================== series and sessions =============================== */
-
-/* Whoever was silent longest gives its place. */
-static struct series *new_series(struct nj_ingest *in, const char *sensor, uint64_t boot)
-{
-	struct series *at = &in->series[0];
-	if (in->series_n < in->options.sensors_max)
-		at = &in->series[in->series_n++];
-	else
-		for (uint32_t i = 1; i < in->series_n; i++)
-			at = in->series[i].used < at->used ? &in->series[i] : at;
-	*at = (struct series){.boot = boot};
-	snprintf(at->sensor, sizeof at->sensor, "%s", sensor);
-	return at;
-}
-
-static struct series *find_series(struct nj_ingest *in, const char *sensor, uint64_t boot)
-{
-	for (uint32_t i = 0; i < in->series_n; i++)
-		if (in->series[i].boot == boot && strcmp(in->series[i].sensor, sensor) == 0)
-			return &in->series[i];
-	return NULL;
-}
-
-/* The series of a sensor that greets: known, or known to the journal, or new. */
-static int recall_series(struct nj_ingest *in, const char *sensor, uint64_t boot, struct nj_message *message,
-			 struct series **ret_series)
-{
-	struct nj_statement *s = in->recall_series;
-	if ((*ret_series = find_series(in, sensor, boot)) != NULL)
-		return NJ_OK;
-	struct series *at = *ret_series = new_series(in, sensor, boot);
-	nj_statement_text(s, 1, sensor);
-	nj_statement_u64(s, 2, boot);
-	int err = nj_statement_step(s, message);
-	if (err == 1) {
-		at->next = nj_statement_get_u64(s, 0);
-		at->received = nj_statement_get_u64(s, 1);
-		at->gaps = nj_statement_get_u64(s, 2);
-		nj_statement_reset(s);
-	}
-	return err < 0 ? err : NJ_OK;
-}
+/* =============================== sessions =============================== */
 
 static struct session *find_session(struct nj_ingest *in, const struct nj_link_peer *peer)
 {
@@ -152,23 +97,6 @@ static struct session *new_session(struct nj_ingest *in)
 	return at;
 }
 
-static int save_changed(struct nj_ingest *in, struct nj_message *message)
-{
-	int err = NJ_OK;
-	for (uint32_t i = 0; i < in->series_n && err == NJ_OK; i++) {
-		struct series *at = &in->series[i];
-		if (!at->changed)
-			continue;
-		const uint64_t values[] = {at->boot, at->next, at->received, at->gaps};
-		nj_statement_text(in->save_series, 1, at->sensor);
-		for (int v = 0; v < 4; v++)
-			nj_statement_u64(in->save_series, 2 + v, values[v]);
-		err = nj_statement_run(in->save_series, message);
-		at->changed = err < 0;
-	}
-	return err;
-}
-
 /* =============================== answers =============================== */
 
 /* An answer that cannot be sent is lost: the sensor will ask. */
@@ -177,7 +105,8 @@ static int answer(struct nj_ingest *in, const struct nj_link_peer *peer, const u
 	return nj_link_send(in->link, peer, data, size);
 }
 
-static int acknowledge(struct nj_ingest *in, const struct nj_link_peer *peer, const struct series *series, bool rewind)
+static int acknowledge(struct nj_ingest *in, const struct nj_link_peer *peer, const struct nj_series *series,
+		       bool rewind)
 {
 	uint8_t buffer[NJ_WIRE_SMALL_MAX];
 	struct nj_wire_ack ack = {
@@ -212,7 +141,8 @@ static void acknowledge_owed(struct nj_ingest *in)
 {
 	for (uint32_t i = 0; i < in->sessions_n; i++) {
 		struct session *session = &in->sessions[i];
-		const struct series *series = session->owed ? find_series(in, session->sensor, session->boot) : NULL;
+		const struct nj_series *series =
+			session->owed ? nj_series_find(in->series, session->sensor, session->boot) : NULL;
 		if (series != NULL)
 			acknowledge(in, &session->peer, series, false);
 		session->owed = false;
@@ -238,7 +168,7 @@ static int hand_over(struct nj_ingest *in)
 static int give_up_group(struct nj_ingest *in, int err)
 {
 	in->group_n = 0;
-	in->series_n = 0;
+	nj_series_forget(in->series);
 	nj_arena_reset(&in->arena);
 	return err;
 }
@@ -248,7 +178,7 @@ static int flush(struct nj_ingest *in, struct nj_message *message)
 {
 	int err = nj_journal_begin(in->journal, message);
 	if (err == NJ_OK)
-		err = save_changed(in, message);
+		err = nj_series_save(in->series, message);
 	if (err == NJ_OK)
 		err = nj_journal_commit(in->journal, message);
 	if (err < 0)
@@ -265,7 +195,7 @@ static int flush(struct nj_ingest *in, struct nj_message *message)
 
 /* =============================== greetings =============================== */
 
-static void move_on(struct nj_ingest *in, struct series *series, uint64_t oldest)
+static void move_on(struct nj_ingest *in, struct nj_series *series, uint64_t oldest)
 {
 	if (oldest <= series->next)
 		return;
@@ -278,8 +208,8 @@ static void move_on(struct nj_ingest *in, struct series *series, uint64_t oldest
 static int welcome(struct nj_ingest *in, const struct nj_link_peer *peer, const struct nj_wire_hello *hello,
 		   struct nj_message *message)
 {
-	struct series *series;
-	int err = recall_series(in, hello->sensor, hello->boot, message, &series);
+	struct nj_series *series;
+	int err = nj_series_recall(in->series, hello->sensor, hello->boot, message, &series);
 	if (err < 0)
 		return err;
 	series->used = in->steps;
@@ -333,7 +263,7 @@ static int decode(struct nj_ingest *in, const struct nj_link_frame *frame, struc
 }
 
 static int append(struct nj_ingest *in, const struct nj_link_frame *frame, const struct nj_batch *batch,
-		  struct series *series, struct nj_message *message)
+		  struct nj_series *series, struct nj_message *message)
 {
 	int err = nj_journal_begin(in->journal, message);
 	uint64_t position = nj_journal_state(in->journal).next;
@@ -351,7 +281,7 @@ static int append(struct nj_ingest *in, const struct nj_link_frame *frame, const
 static int order(struct nj_ingest *in, const struct nj_link_frame *frame, const struct nj_batch *batch,
 		 struct session *session, struct nj_message *message)
 {
-	struct series *series = find_series(in, batch->sensor, batch->boot);
+	struct nj_series *series = nj_series_find(in->series, batch->sensor, batch->boot);
 	if (series == NULL) { /* it gave its place to another since the greeting */
 		refuse_stranger(in, &frame->peer);
 		return NJ_OK;
@@ -444,7 +374,7 @@ static void repeat_last_words(struct nj_ingest *in)
 	uint32_t kept = 0;
 	for (uint32_t i = 0; i < in->sessions_n; i++) {
 		struct session session = in->sessions[i];
-		const struct series *series = find_series(in, session.sensor, session.boot);
+		const struct nj_series *series = nj_series_find(in->series, session.sensor, session.boot);
 		if (series != NULL && acknowledge(in, &session.peer, series, false) != NJ_ERR_NOT_FOUND)
 			in->sessions[kept++] = session;
 	}
@@ -508,15 +438,7 @@ static int open_journal(struct nj_ingest *in, struct nj_message *message)
 	int err = nj_journal_open(&options, message, &in->journal);
 	if (err < 0)
 		return err;
-	struct nj_db *db = nj_journal_db(in->journal);
-	err = nj_db_run(db, series_schema, message);
-	if (err == NJ_OK)
-		err = nj_db_prepare(db, "INSERT OR REPLACE INTO series VALUES (?, ?, ?, ?, ?)", message,
-				    &in->save_series);
-	if (err == NJ_OK)
-		err = nj_db_prepare(db, "SELECT next, received, gaps FROM series WHERE sensor = ? AND boot = ?",
-				    message, &in->recall_series);
-	return err;
+	return nj_series_table_new(nj_journal_db(in->journal), in->options.sensors_max, message, &in->series);
 }
 
 static int open_link(struct nj_ingest *in, struct nj_message *message)
@@ -545,12 +467,10 @@ int nj_ingest_open(const struct nj_ingest_options *options, const struct nj_inge
 	in->listener = *listener;
 	nj_feature_table_ids(&in->self.tables);
 	in->self.key_id = options->key_id;
-	in->series = calloc(options->sensors_max, sizeof *in->series);
 	in->sessions = calloc(options->sensors_max, sizeof *in->sessions);
 	in->group = calloc(GROUP_MAX, sizeof *in->group);
 	int err = NJ_OK;
-	if (in->series == NULL || in->sessions == NULL || in->group == NULL ||
-	    nj_arena_init(&in->arena, options->arena_bytes) < 0)
+	if (in->sessions == NULL || in->group == NULL || nj_arena_init(&in->arena, options->arena_bytes) < 0)
 		err = nj_fail(message, NJ_ERR_MEMORY, "ingest: out of memory");
 	if (err == NJ_OK)
 		err = open_journal(in, message);
@@ -570,11 +490,9 @@ void nj_ingest_close(struct nj_ingest **ingest)
 		return;
 	nj_link_close(&in->link);
 	nj_link_context_free(&in->own_context);
-	nj_statement_free(&in->save_series);
-	nj_statement_free(&in->recall_series);
+	nj_series_table_free(&in->series);
 	nj_journal_close(&in->journal);
 	nj_arena_fini(&in->arena);
-	free(in->series);
 	free(in->sessions);
 	free(in->group);
 	free(in);
