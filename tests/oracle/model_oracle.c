@@ -1,5 +1,7 @@
 /* Compares models/ with the reference values of tests/oracle/model_vectors.py. Usage: model_oracle FILE. One line a
  * value: function absolute relative expected argument...; each function below turns the arguments into one number. */
+#include "models/adapt.h"
+#include "models/agentic.h"
 #include "models/baseline.h"
 #include "models/beacon.h"
 #include "models/cusum.h"
@@ -10,7 +12,11 @@
 #include "models/gpd.h"
 #include "models/hll.h"
 #include "models/icmp.h"
+#include "models/loop.h"
 #include "models/math.h"
+#include "models/novelty.h"
+#include "models/surprisal.h"
+#include "models/turn.h"
 
 #include <math.h>
 #include <stdbool.h>
@@ -287,6 +293,155 @@ static double dns_value(double *in, unsigned n)
 	return (double)nj_dns_value(hash, (uint32_t)(in[2] * 65536)) * 0x1p-57;
 }
 
+static struct nj_loop_verdict loop_of(double *in, unsigned n)
+{
+	struct nj_loop loop = {0};
+	struct nj_actions actions = {0};
+	struct nj_loop_verdict verdict;
+	unsigned exchanges = (unsigned)in[0], at = 1;
+	for (unsigned i = 0; i < exchanges; i++, at += 2)
+		nj_loop_add(&loop, (uint64_t)llround(in[at] * 1e3) * 1000000,
+			    (uint64_t)llround(in[at + 1] * 1e3) * 1000000);
+	for (; at + 2 < n; at += 3)
+		nj_actions_add(&actions, (uint64_t)in[at + 2], (uint64_t)llround(in[at] * 1e3) * 1000000,
+			       (uint64_t)llround(in[at + 1] * 1e3) * 1000000);
+	nj_loop_judge(&loop, &actions, 7, &verdict);
+	return verdict;
+}
+
+static double loop_base(double *in, unsigned n)
+{
+	return loop_of(in, n).base;
+}
+
+static double loop_nats(double *in, unsigned n)
+{
+	return loop_of(in, n).nats;
+}
+
+static double loop_return(double *in, unsigned n)
+{
+	return loop_of(in, n).loop;
+}
+
+static double loop_z(double *in, unsigned n)
+{
+	return loop_of(in, n).z;
+}
+
+static double loop_turn(double *in, unsigned n)
+{
+	return loop_of(in, n).turn_s;
+}
+
+static struct nj_adapt_verdict adapt_of(double *in, unsigned n)
+{
+	struct nj_adapt adapt = {0};
+	struct nj_adapt_verdict verdict;
+	for (unsigned i = 0; i + 4 < n; i += 5)
+		nj_adapt_step(&adapt, (uint64_t)((in[i] + 1) * 1e9), (uint64_t)in[i + 1], (uint16_t)in[i + 2],
+			      (enum nj_adapt_result)in[i + 3], in[i + 4] > 0);
+	nj_adapt_judge(&adapt, &verdict);
+	return verdict;
+}
+
+static double adapt_mi(double *in, unsigned n)
+{
+	return adapt_of(in, n).mi;
+}
+
+static double adapt_ln_p(double *in, unsigned n)
+{
+	return adapt_of(in, n).ln_p;
+}
+
+static double adapt_branch(double *in, unsigned n)
+{
+	return adapt_of(in, n).branch;
+}
+
+static double lz76(double *in, unsigned n)
+{
+	uint16_t s[NJ_NOVELTY_SYMBOLS];
+	for (unsigned i = 0; i < n && i < NJ_NOVELTY_SYMBOLS; i++)
+		s[i] = (uint16_t)in[i];
+	return nj_lz76(s, n);
+}
+
+static double surprisal_bits(double *in, unsigned n)
+{
+	(void)n;
+	return nj_surprisal_bits(in[0], in[1]);
+}
+
+static double surprisal(double *in, unsigned n)
+{
+	struct nj_surprisal_params params = NJ_SURPRISAL_PARAMS_DEFAULT;
+	struct nj_surprisal state = {0};
+	params.level = in[0];
+	params.scale = in[1];
+	for (unsigned i = 2; i + 1 < n; i += 2)
+		nj_surprisal_step(&state, (uint64_t)(in[i] * 1e9), in[i + 1], &params);
+	return state.sum;
+}
+
+static struct nj_growth growth_of(double *in, unsigned n)
+{
+	struct nj_growth state = {0};
+	for (unsigned i = 0; i < n; i++)
+		nj_growth_add(&state, (uint64_t)in[i]);
+	return state;
+}
+
+static double growth(double *in, unsigned n)
+{
+	struct nj_growth state = growth_of(in, n);
+	return nj_growth_score(&state);
+}
+
+static double growth_median(double *in, unsigned n)
+{
+	struct nj_growth state = growth_of(in, n);
+	return nj_growth_median(&state);
+}
+
+static double agentic(double *in, unsigned n)
+{
+	(void)n;
+	struct nj_agentic verdict;
+	nj_agentic_judge(&(struct nj_agentic_evidence){.turns = (uint32_t)in[0],
+						       .nats = in[1],
+						       .loop = in[2],
+						       .z = in[3],
+						       .growth = in[4],
+						       .turn_s = in[5],
+						       .duty = in[6]},
+			 &verdict);
+	return verdict.score;
+}
+
+static double llm_p(double *in, unsigned n)
+{
+	(void)n;
+	return nj_llm_p(&(struct nj_llm_evidence){.known = in[0],
+						  .stream_score = in[1],
+						  .api_share = in[2],
+						  .growth = in[3],
+						  .turn_s = in[4],
+						  .exchanges = (uint32_t)in[5]});
+}
+
+static double turn_odds(double *in, unsigned n)
+{
+	struct nj_turns turns = {0};
+	struct nj_turn_verdict verdict;
+	nj_turns_add(&turns, 1, in[0]);
+	for (unsigned i = 1; i < n; i++)
+		nj_turns_act(&turns, 1, (enum nj_turn_act)(i - 1), in[i]);
+	nj_turns_judge(&turns, &verdict);
+	return verdict.odds;
+}
+
 static const struct {
 	const char *name;
 	model_function function;
@@ -332,6 +487,22 @@ static const struct {
 	FUNCTION(beacon_spectral),
 	FUNCTION(dns_weight),
 	FUNCTION(dns_value),
+	FUNCTION(loop_base),
+	FUNCTION(loop_nats),
+	FUNCTION(loop_return),
+	FUNCTION(loop_z),
+	FUNCTION(loop_turn),
+	FUNCTION(adapt_mi),
+	FUNCTION(adapt_ln_p),
+	FUNCTION(adapt_branch),
+	FUNCTION(lz76),
+	FUNCTION(surprisal_bits),
+	FUNCTION(surprisal),
+	FUNCTION(growth),
+	FUNCTION(growth_median),
+	FUNCTION(agentic),
+	FUNCTION(llm_p),
+	FUNCTION(turn_odds),
 #undef FUNCTION
 };
 

@@ -261,8 +261,149 @@ def names():
         emit("dns_value", expected, tiny >> 32, tiny & 0xffffffff, 1, absolute=2**-54, relative=1e-9)
 
 
+def loop_case(exchanges, actions, model=7):
+    """Seconds in; what a direct reading of models/loop.c's formulas gives."""
+    exchanges = sorted(((round(a, 3), round(b, 3)) for a, b in exchanges), key=lambda e: (e[1], e[0]))
+    others = [(round(a, 3), round(b, 3)) for a, b, peer in sorted(actions) if peer != model]
+    t0 = exchanges[0][0]
+    exchanges = [(a - t0, b - t0) for a, b in exchanges]
+    others = [(a - t0, b - t0) for a, b in others if a - t0 >= 0]
+    span = exchanges[-1][1] + 3
+    grid = np.arange(0, span, 0.001) + 0.0005
+    covered = np.zeros(len(grid), dtype=bool)
+    for a, b in exchanges:
+        covered |= (grid >= a) & (grid <= b + 3)
+    idle = max((~covered).sum() * 0.001, 3)
+    outside = sum(1 for a, _ in others if a < span and not any(s <= a <= e + 3 for s, e in exchanges))
+    q0 = min(max(1 - math.exp(-outside / idle * 3), 0.02), 0.8)
+
+    def turns(shift):
+        moved = [((a + shift) % span, (a + shift) % span + (b - a)) for a, b in exchanges]
+        x = y = 0
+        for i, (_, end) in enumerate(moved):
+            later = [a for j, (a, _) in enumerate(moved) if j != i and a >= end]
+            following = min(later) if later else math.inf
+            turn = [(a, b) for a, b in others if end < a <= following]
+            acted = any(a <= end + 3 for a, _ in turn)
+            x += acted
+            y += acted and following < math.inf and following <= max(b for _, b in turn) + 5
+        return x / len(moved), y / len(moved)
+
+    acted, loop = turns(0)
+    nats = acted * math.log(0.8 / q0) + (1 - acted) * math.log(0.2 / (1 - q0))
+    step = 63.7 if span > 11 * 63.7 else math.floor(span * 1000 / 11) / 1000
+    nulls = np.array([turns(round(j * step, 3))[1] for j in range(1, 11)])
+    return q0, nats, loop, (loop - nulls.mean()) / max(nulls.std(), 0.03)
+
+
+def loops():
+    for kind in ("agent", "agent", "parallel", "bursty", "idle", "few"):
+        t, exchanges, actions = 1000.0, [], []
+        for _ in range({"few": 5}.get(kind, 30)):
+            think = float(rng.lognormal(1.2, 0.6))
+            exchanges.append((t, t + think))
+            t += think
+            if kind in ("agent", "parallel", "few"):
+                began = t + float(rng.uniform(0.05, 1.2))
+                t = began + float(rng.lognormal(0, 0.5))
+                actions.append((began, t, int(rng.integers(100, 110))))
+            t += float(rng.exponential(20 if kind in ("bursty", "idle") else 1))
+        if kind == "bursty":
+            actions = [(float(a), float(a) + 0.5, 50 + i) for i, a in enumerate(np.sort(rng.uniform(1000, t, 47)))]
+        if kind == "parallel":
+            exchanges = [e for e in exchanges] + [(a + 0.31, b + 2.17) for a, b in exchanges[:2]]
+        actions.append((1005.5, 1006.0, 7))  # towards the model itself: not an action
+        exchanges = [(round(a, 3), round(b, 3)) for a, b in exchanges][:32]
+        actions = [(round(a, 3), round(b, 3), p) for a, b, p in sorted(actions)][:48]
+        expected = loop_case(exchanges, actions)
+        flat = [len(exchanges), *np.ravel(exchanges), *np.ravel(actions)]
+        for name, value in zip(("loop_base", "loop_nats", "loop_return", "loop_z"), expected):
+            emit(name, value, *flat, absolute=2e-3, relative=2e-3)
+        ends = sorted(b for _, b in exchanges)
+        emit("loop_turn", np.median(np.diff(ends)), *flat, absolute=1.1e-3)
+
+
+def adaptive():
+    for reads in (True, False):
+        steps, host, port, t = [], 1, 22, 0.0
+        for _ in range(80):
+            result = int(rng.choice([0, 0, 1, 2, 3]))
+            first = int(rng.random() < 0.4)
+            steps.append((t, host, port, result, first))
+            t += float(rng.exponential(20))
+            stay = result == 0 if reads else rng.random() < 0.5
+            if stay:
+                port = int(rng.integers(1, 5))
+            else:
+                host, port = int(rng.integers(1, 30)), int(rng.integers(1, 5))
+        table, now = np.zeros((5, 4)), steps[-1][0]
+        for (_, h0, p0, r0, _), (t1, h1, p1, _, _) in zip(steps, steps[1:]):
+            kind = (0 if p1 == p0 else 1) if h1 == h0 else (2 if p1 == p0 else 3)
+            table[r0, kind] += 2 ** (-(now - t1) / 1800)
+        n, rows, columns = table.sum(), (table.sum(1) > 0).sum(), (table.sum(0) > 0).sum()
+        g, _, dof, _ = stats.chi2_contingency(table[table.sum(1) > 0][:, table.sum(0) > 0], correction=False,
+                                              lambda_="log-likelihood")
+        flat = np.ravel(steps)
+        emit("adapt_mi", max(0, g / 2 / n - (rows - 1) * (columns - 1) / 2 / n), *flat, absolute=1e-4, relative=1e-4)
+        emit("adapt_ln_p", stats.chi2.logsf(g, dof) * n / (n + 10), *flat, absolute=1e-3, relative=1e-3)
+        hosts = [h for _, h, _, _, _ in steps[-32:]]
+        emit("adapt_branch", len(set(hosts)) / len(hosts), *flat, absolute=1e-9)
+
+
+def lz76(s):
+    """Components counted as in the definition: grow the stretch while it occurs in what stands before its last symbol."""
+    def occurs(needle, hay):
+        return any(hay[i:i + len(needle)] == needle for i in range(len(hay) - len(needle) + 1))
+    count, at = 0, 0
+    while at < len(s):
+        length = 1
+        while at + length <= len(s) and occurs(s[at:at + length], s[:at + length - 1]):
+            length += 1
+        count, at = count + 1, at + length
+    return count
+
+
+def complexities():
+    for s in ([0] * 64, [0, 1] * 100, [0, 0, 0, 1, 1, 0, 1, 0, 0, 1, 0, 0, 0, 1, 0, 1], list(range(100)),
+              rng.integers(0, 2, 256).tolist(), rng.integers(0, 40, 256).tolist(), rng.integers(0, 3, 17).tolist()):
+        emit("lz76", lz76(s), *s)
+
+
+def agents():
+    for users, population in [(0, 0), (0, 20), (10, 20), (20, 20), (1, 5000), (9, 4)]:
+        share = (min(users, population) + 8 / 256) / (population + 8)
+        emit("surprisal_bits", min(-math.log2(share), 24), users, population)
+    times, bits, level = np.sort(rng.uniform(0, 2e5, 50)), rng.uniform(1, 12, 50), 0.4
+    drain, total, last = math.expm1(level + 0.5 * 0.7) / 3600, 0.0, 0.0
+    for t, b in zip(times, bits):
+        total = max(0, total * 2 ** (-(t - last) / (48 * 3600)) - drain * (t - last)) + b
+        last = t
+    emit("surprisal", total, level, 0.7, *np.ravel(np.column_stack([times, bits])), relative=1e-6)
+    for up in ([100, 200, 300, 400, 500, 600, 700, 800], [5, 4, 3], rng.integers(100, 9000, 20).tolist(), [7, 7, 7, 7]):
+        last = up[-8:]
+        emit("growth", np.sign(np.diff(last)).sum() / (len(last) - 1), *up, absolute=1e-12)
+        if len(up) >= 4:
+            emit("growth_median", np.median(up[-16:-1]), *up, absolute=1e-9)
+    for _ in range(12):
+        turns, nats, loop = int(rng.integers(0, 40)), rng.uniform(-2, 5), rng.uniform(0, 1)
+        z, growth, turn, duty = rng.normal(1, 3), rng.uniform(-1, 1), rng.lognormal(2, 1.5), rng.uniform(0, 1)
+        w, g, band = turns / (turns + 4), np.clip(z / 2, 0, 1), 1.5 <= turn <= 40
+        odds = w * (g * (1.2 * np.clip(nats, 0, 3.7) + 2 * loop) + max(0, growth) + 0.7 * band) + 0.7 * duty - 3
+        emit("agentic", special.expit(odds), turns, nats, loop, z, growth, turn, duty)
+        known, stream, api = rng.choice([0, 0.1, 1]), rng.uniform(0, 1), rng.uniform(0, 1)
+        odds = (4 * stream + 2.5 * api + max(0, growth) + 0.7 * band +
+                np.clip(math.log(max(turns, 0.5) / 8) / 2, -1.5, 1) - 3.5)
+        emit("llm_p", known + (1 - known) * min(0.9, special.expit(odds)), known, stream, api, growth, turn, turns)
+    means, ranges = [.04, .2, .06, .05, .15, .03, .03, .3], [1, 3, 1, 1, 1, .5, .5, 4]
+    for scale in (0, 0.05, 0.5, 5):
+        acts = rng.exponential(scale, 8) * 20 if scale else np.zeros(8)
+        parts = [math.log(0.5 + m / r / 2 * math.exp(min(100, math.log1p(a / 20) / m))) for a, m, r in zip(acts, means, ranges)]
+        emit("turn_odds", -4 + np.clip(parts, -3, 3).sum(), 20, *acts, absolute=1e-5, relative=1e-5)
+
+
 def main():
-    for family in (tails, order_statistics, distinct, quantiles, excesses, fusion, sequences, baselines, beacons, names):
+    for family in (tails, order_statistics, distinct, quantiles, excesses, fusion, sequences, baselines, beacons, names,
+                   loops, adaptive, complexities, agents):
         family()
     with open(sys.argv[1], "w", encoding="ascii") as out:
         out.write("\n".join(lines) + "\n")
