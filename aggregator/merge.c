@@ -101,7 +101,9 @@ static size_t window_arrays_bytes(const struct nj_window *window)
 {
 	size_t size = padded(window->contacts_n * sizeof *window->contacts) +
 		      padded(window->domains_n * sizeof *window->domains) +
-		      padded(window->clients_n * sizeof *window->clients);
+		      padded(window->clients_n * sizeof *window->clients) +
+		      padded(window->exchanges_n * sizeof *window->exchanges) +
+		      padded(window->tools_n * sizeof *window->tools);
 #define VECTOR_BYTES(name, kind, unit, meaning) size += window->name != NULL ? padded(VECTOR_ELEMENT_##kind) : 0;
 	NJ_FEATURE_VECTORS(VECTOR_BYTES)
 #undef VECTOR_BYTES
@@ -124,6 +126,8 @@ static void copy_window(struct nj_window *into, const struct nj_window *from, ui
 	into->contacts = put(at, from->contacts, from->contacts_n * sizeof *from->contacts);
 	into->domains = put(at, from->domains, from->domains_n * sizeof *from->domains);
 	into->clients = put(at, from->clients, from->clients_n * sizeof *from->clients);
+	into->exchanges = put(at, from->exchanges, from->exchanges_n * sizeof *from->exchanges);
+	into->tools = put(at, from->tools, from->tools_n * sizeof *from->tools);
 #define COPY_VECTOR(name, kind, unit, meaning) into->name = put(at, from->name, VECTOR_ELEMENT_##kind);
 	NJ_FEATURE_VECTORS(COPY_VECTOR)
 #undef COPY_VECTOR

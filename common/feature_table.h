@@ -62,7 +62,18 @@
 	X(tickets_rc4, "tickets", SUM, "of them offering only RC4 (etype 23)")                                         \
 	/* fingerprints and risks */                                                                                   \
 	X(tls_flows, "flows", SUM, "flows opened with a TLS ClientHello")                                              \
+	X(quic_flows, "flows", SUM, "flows opened with a QUIC ClientHello")                                            \
+	X(quic_unread, "flows", SUM, "flows of QUIC whose ClientHello could not be read")                              \
 	X(ssh_flows, "flows", SUM, "flows opened with an SSH banner")                                                  \
+	/* exchanges: requests with an answer on flows this agent opened, wherever records or messages can be told; tools */ \
+	X(exchanges, "exchanges", SUM, "exchanges that ended")                                                         \
+	X(exchanges_streamed, "exchanges", SUM, "of them answered in the shape of a token stream (score of 500 and more)") \
+	X(exchanges_marked, "exchanges", SUM, "of them with a known model's name, path or header")                     \
+	X(exchange_bytes_up, "B", SUM, "sent in all of them")                                                          \
+	X(exchange_bytes_down, "B", SUM, "received in all of them")                                                    \
+	X(exchanges_rest, "exchanges", SUM, "exchanges beyond the cap of the list")                                    \
+	X(tool_calls, "calls", SUM, "clear-text calls to tool servers (MCP, A2A, JSON-RPC)")                           \
+	X(tools_rest, "calls", SUM, "of them those beyond the cap of the list")                                        \
 	X(ndpi_risks, "bits", OR, "nDPI risk bits of this agent's flows")                                              \
 	X(first_ns, "ns", MIN, "first packet of the agent in the window")                                              \
 	X(last_ns, "ns", MAX, "last packet of the agent in the window")
@@ -79,6 +90,7 @@
 	X(rest_networks, DISTINCT, "networks", "distinct /24 (IPv6: /64) among the rest")                              \
 	X(principals, DISTINCT, "principals", "distinct Kerberos client names used")                                   \
 	X(services_asked, DISTINCT, "services", "distinct Kerberos service names asked for")                           \
+	X(tool_names, DISTINCT, "tools", "distinct (server, tool name) called in clear text")                          \
 	X(flow_duration_ms, HISTOGRAM, "ms", "duration of the flows that closed by FIN or RST")                        \
 	X(dns_name_length, HISTOGRAM, "B", "length of the names asked for")                                            \
 	X(dns_name_entropy, HISTOGRAM, "mbit", "entropy per character of the part left of the registered domain, 1/1000 bit") \

@@ -81,6 +81,16 @@ static int client_key(const void *a, const void *b)
 	return nj_client_compare(a, b);
 }
 
+static int exchange_key(const void *a, const void *b)
+{
+	return nj_exchange_compare(a, b);
+}
+
+static int tool_key(const void *a, const void *b)
+{
+	return nj_tool_compare(a, b);
+}
+
 static size_t rounded(size_t bytes)
 {
 	return (bytes + 15) & ~(size_t)15;
@@ -90,7 +100,9 @@ size_t nj_window_memory_bytes(const struct nj_window *window)
 {
 	size_t bytes = rounded(window->contacts_n * sizeof(struct nj_contact)) +
 		       rounded(window->domains_n * sizeof(struct nj_domain)) +
-		       rounded(window->clients_n * sizeof(struct nj_client));
+		       rounded(window->clients_n * sizeof(struct nj_client)) +
+		       rounded(window->exchanges_n * sizeof(struct nj_exchange)) +
+		       rounded(window->tools_n * sizeof(struct nj_tool));
 	for (size_t i = 0; i < NJ_VECTORS_N; i++)
 		bytes += nj_vector(window, i) != NULL ? rounded(nj_vector_bytes(i)) : 0;
 	return bytes;
@@ -153,6 +165,8 @@ static void add_contact(void *to, const void *other)
 	into->packets_in = sum_u64(into->packets_in, from->packets_in);
 	into->bytes_out = sum_u64(into->bytes_out, from->bytes_out);
 	into->bytes_in = sum_u64(into->bytes_in, from->bytes_in);
+	into->began |= from->began;
+	into->ended |= from->ended;
 	into->first_ns = min_time(into->first_ns, from->first_ns);
 	into->last_ns = max_u64(into->last_ns, from->last_ns);
 	add_bursts(into, from);
@@ -197,6 +211,16 @@ static void add_client(void *to, const void *other)
 	}
 }
 
+static void add_exchange(void *into, const void *from)
+{
+	nj_exchange_add(into, from);
+}
+
+static void add_tool(void *into, const void *from)
+{
+	nj_tool_add(into, from);
+}
+
 /* --- merging lists --- */
 
 struct list {
@@ -214,6 +238,8 @@ struct element {
 static const struct element contact_element = {sizeof(struct nj_contact), contact_key, add_contact};
 static const struct element domain_element = {sizeof(struct nj_domain), domain_key, add_domain};
 static const struct element client_element = {sizeof(struct nj_client), client_key, add_client};
+static const struct element exchange_element = {sizeof(struct nj_exchange), exchange_key, add_exchange};
+static const struct element tool_element = {sizeof(struct nj_tool), tool_key, add_tool};
 
 /* The sorted union in new memory, equal keys added; false when the arena is full. */
 static bool merge_lists(const struct element *element, struct list a, struct list b, struct nj_arena *arena,
@@ -293,24 +319,41 @@ static struct list contacts_of(const struct nj_window *w)
 	return (struct list){w->contacts, w->contacts_n};
 }
 
-static struct list domains_of(const struct nj_window *w)
+/* All lists of a window, in the order of the struct. */
+struct lists {
+	struct list contacts, domains, clients, exchanges, tools;
+};
+
+static struct lists lists_of(const struct nj_window *w)
 {
-	return (struct list){w->domains, w->domains_n};
+	return (struct lists){contacts_of(w),
+			      {w->domains, w->domains_n},
+			      {w->clients, w->clients_n},
+			      {w->exchanges, w->exchanges_n},
+			      {w->tools, w->tools_n}};
 }
 
-static struct list clients_of(const struct nj_window *w)
+static void set_lists(struct nj_window *w, const struct lists *lists)
 {
-	return (struct list){w->clients, w->clients_n};
+	w->contacts = lists->contacts.items;
+	w->contacts_n = lists->contacts.n;
+	w->domains = lists->domains.items;
+	w->domains_n = lists->domains.n;
+	w->clients = lists->clients.items;
+	w->clients_n = lists->clients.n;
+	w->exchanges = lists->exchanges.items;
+	w->exchanges_n = lists->exchanges.n;
+	w->tools = lists->tools.items;
+	w->tools_n = lists->tools.n;
 }
 
-static void set_lists(struct nj_window *w, struct list contacts, struct list domains, struct list clients)
+static bool merge_all_lists(const struct lists *a, const struct lists *b, struct nj_arena *arena, struct lists *ret)
 {
-	w->contacts = contacts.items;
-	w->contacts_n = contacts.n;
-	w->domains = domains.items;
-	w->domains_n = domains.n;
-	w->clients = clients.items;
-	w->clients_n = clients.n;
+	return merge_lists(&contact_element, a->contacts, b->contacts, arena, &ret->contacts) &&
+	       merge_lists(&domain_element, a->domains, b->domains, arena, &ret->domains) &&
+	       merge_lists(&client_element, a->clients, b->clients, arena, &ret->clients) &&
+	       merge_lists(&exchange_element, a->exchanges, b->exchanges, arena, &ret->exchanges) &&
+	       merge_lists(&tool_element, a->tools, b->tools, arena, &ret->tools);
 }
 
 bool nj_window_merge(struct nj_window *into, const struct nj_window *from, struct nj_arena *arena)
@@ -319,16 +362,13 @@ bool nj_window_merge(struct nj_window *into, const struct nj_window *from, struc
 	assert(into->start_ns == from->start_ns);
 	assert(into->width_ms == from->width_ms);
 	struct nj_window draft = *into;
-	struct list contacts, domains, clients;
+	struct lists a = lists_of(into), b = lists_of(from), both;
 	size_t used = arena->used;
-	if (!merge_lists(&contact_element, contacts_of(into), contacts_of(from), arena, &contacts) ||
-	    !merge_lists(&domain_element, domains_of(into), domains_of(from), arena, &domains) ||
-	    !merge_lists(&client_element, clients_of(into), clients_of(from), arena, &clients) ||
-	    !make_vectors(&draft, from, arena)) {
+	if (!merge_all_lists(&a, &b, arena, &both) || !make_vectors(&draft, from, arena)) {
 		arena->used = used;
 		return false;
 	}
-	set_lists(&draft, contacts, domains, clients);
+	set_lists(&draft, &both);
 	merge_scalars(&draft.features, &from->features);
 	for (size_t i = 0; i < NJ_VECTORS_N; i++)
 		if (nj_vector(from, i) != NULL)
@@ -374,6 +414,16 @@ static bool is_larger_client(const void *a, const void *b)
 	if (order == 0)
 		order = order_u64(y->flows, x->flows);
 	return order != 0 ? order < 0 : nj_client_compare(x, y) < 0;
+}
+
+static bool is_better_exchange(const void *a, const void *b)
+{
+	return nj_exchange_is_better(a, b);
+}
+
+static bool is_better_tool(const void *a, const void *b)
+{
+	return nj_tool_is_better(a, b);
 }
 
 /* The best elements so far, as a heap of indices with the worst on top: one comparison an element once it is full. */
@@ -539,21 +589,49 @@ static bool cap_contacts(struct nj_window *window, const struct hasher *h, struc
 	return true;
 }
 
+/* Of the tools, what counts as left out is the calls. */
+static uint64_t calls_of(struct list list)
+{
+	const struct nj_tool *tools = list.items;
+	uint64_t calls = 0;
+	for (uint32_t i = 0; i < list.n; i++)
+		calls += tools[i].calls;
+	return calls;
+}
+
+static bool cap_other_lists(const struct lists *all, struct nj_arena *arena, struct lists *ret)
+{
+	return cap_list(&domain_element, all->domains, is_larger_domain, NJ_DOMAINS_MAX, arena, &ret->domains) &&
+	       cap_list(&client_element, all->clients, is_larger_client, NJ_CLIENTS_MAX, arena, &ret->clients) &&
+	       cap_list(&exchange_element, all->exchanges, is_better_exchange, NJ_EXCHANGES_MAX, arena,
+			&ret->exchanges) &&
+	       cap_list(&tool_element, all->tools, is_better_tool, NJ_TOOLS_MAX, arena, &ret->tools);
+}
+
 bool nj_window_cap(struct nj_window *window, nj_hash_function hash, const void *key, struct nj_arena *arena)
 {
 	const struct hasher h = {hash, key};
 	struct nj_window draft = *window;
-	struct list domains, clients;
+	struct lists all = lists_of(window), capped;
 	size_t used = arena->used;
-	if (!cap_contacts(&draft, &h, arena) ||
-	    !cap_list(&domain_element, domains_of(window), is_larger_domain, NJ_DOMAINS_MAX, arena, &domains) ||
-	    !cap_list(&client_element, clients_of(window), is_larger_client, NJ_CLIENTS_MAX, arena, &clients)) {
+	if (!cap_contacts(&draft, &h, arena) || !cap_other_lists(&all, arena, &capped)) {
 		arena->used = used;
 		return false;
 	}
-	set_lists(&draft, contacts_of(&draft), domains, clients);
+	capped.contacts = contacts_of(&draft);
+	set_lists(&draft, &capped);
+	struct nj_features *f = &draft.features;
+	f->exchanges_rest = sum_u64(f->exchanges_rest, all.exchanges.n - capped.exchanges.n);
+	f->tools_rest = sum_u64(f->tools_rest, calls_of(all.tools) - calls_of(capped.tools));
 	*window = draft;
 	return true;
+}
+
+bool nj_window_is_capped(const struct nj_window *window)
+{
+	return window->contacts_n <= NJ_CONTACTS_MAX && window->domains_n <= NJ_DOMAINS_MAX &&
+	       window->clients_n <= NJ_CLIENTS_MAX && window->exchanges_n <= NJ_EXCHANGES_MAX &&
+	       window->tools_n <= NJ_TOOLS_MAX;
 }
 
 /* --- equality --- */
@@ -566,7 +644,8 @@ static bool contact_equal(const struct nj_contact *a, const struct nj_contact *b
 	       a->unanswered == b->unanswered && a->reset == b->reset && a->bursts == b->bursts &&
 	       a->requests == b->requests && a->packets_out == b->packets_out && a->packets_in == b->packets_in &&
 	       a->bytes_out == b->bytes_out && a->bytes_in == b->bytes_in && a->flow_bytes == b->flow_bytes &&
-	       a->first_ns == b->first_ns && a->last_ns == b->last_ns && strcmp(a->name, b->name) == 0;
+	       a->began == b->began && a->ended == b->ended && a->first_ns == b->first_ns && a->last_ns == b->last_ns &&
+	       strcmp(a->name, b->name) == 0;
 }
 
 static bool domain_equal(const struct nj_domain *a, const struct nj_domain *b)
@@ -590,8 +669,19 @@ static bool vector_equal(size_t index, const struct nj_window *a, const struct n
 	return memcmp(x != NULL ? x : zero, y != NULL ? y : zero, nj_vector_bytes(index)) == 0;
 }
 
+static bool tool_equal(const struct nj_tool *a, const struct nj_tool *b)
+{
+	return nj_tool_compare(a, b) == 0 && a->external == b->external && a->calls == b->calls &&
+	       a->first_ns == b->first_ns;
+}
+
 static bool lists_equal(const struct nj_window *a, const struct nj_window *b)
 {
+	if (a->exchanges_n > 0 && memcmp(a->exchanges, b->exchanges, a->exchanges_n * sizeof *a->exchanges) != 0)
+		return false;
+	for (uint32_t i = 0; i < a->tools_n; i++)
+		if (!tool_equal(&a->tools[i], &b->tools[i]))
+			return false;
 	for (uint32_t i = 0; i < a->contacts_n; i++)
 		if (!contact_equal(&a->contacts[i], &b->contacts[i]))
 			return false;
@@ -608,7 +698,7 @@ bool nj_window_equal(const struct nj_window *a, const struct nj_window *b)
 {
 	if (nj_agent_id_compare(&a->agent, &b->agent) != 0 || a->start_ns != b->start_ns ||
 	    a->width_ms != b->width_ms || a->contacts_n != b->contacts_n || a->domains_n != b->domains_n ||
-	    a->clients_n != b->clients_n)
+	    a->clients_n != b->clients_n || a->exchanges_n != b->exchanges_n || a->tools_n != b->tools_n)
 		return false;
 	for (size_t i = 0; i < NJ_VECTORS_N; i++)
 		if (!vector_equal(i, a, b))

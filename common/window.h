@@ -1,8 +1,9 @@
 /* The agent window: all that leaves a sensor about one agent's ten seconds. Scalars and vectors are the rows of
- * common/feature_table.h; beside them stand three short lists: contacts, DNS domains and clients. Every list is kept in
- * canonical order and capped by a rule whose result does not depend on how the traffic was partitioned:
- * cap(merge(cap(A), cap(B))) = cap(merge(A, B)) as long as no list element is split between A and B, because an element
- * among the best of the union is among the best of its part, and what is left out is only summed, never chosen from.
+ * common/feature_table.h; beside them stand five short lists: contacts, DNS domains, clients, exchanges with models and
+ * tools (common/exchange.h). Every list is kept in canonical order and capped by a rule whose result does not depend on
+ * how the traffic was partitioned: cap(merge(cap(A), cap(B))) = cap(merge(A, B)) as long as no list element is split
+ * between A and B, because an element among the best of the union is among the best of its part, and what is left out
+ * is only summed, never chosen from.
  *
  * A window borrows its arrays from an arena (struct nj_arena) of whoever builds it. Merging and capping are pure. Any
  * thread, one at a time. */
@@ -11,6 +12,7 @@
 
 #include "common/addr.h"
 #include "common/arena.h"
+#include "common/exchange.h"
 #include "common/feature_table.h"
 
 #include <stdbool.h>
@@ -21,6 +23,7 @@
 #define NJ_DOMAINS_MAX        64
 #define NJ_CLIENTS_MAX        16
 #define NJ_CONTACT_BURSTS_MAX 4
+#define NJ_CONTACT_SLOTS      64 /* of a window, for what began and ended when */
 #define NJ_DNS_SAMPLE_MAX     16
 #define NJ_APP_TEXT_MAX       24  /* nDPI label, cut; with the NUL */
 #define NJ_NAME_TEXT_MAX      64  /* host name; a longer one keeps its last 63 characters */
@@ -52,10 +55,13 @@ struct nj_contact {
 	uint64_t packets_out, packets_in;
 	uint64_t bytes_out, bytes_in; /* payload without retransmissions */
 	uint64_t flow_bytes;          /* payload of the flow that flow_port names, in this window */
-	uint64_t first_ns, last_ns;   /* packets in this window; an outcome alone sets both to the window's last
-					 nanosecond or its own time */
-	char name[NJ_NAME_TEXT_MAX];  /* SNI or HTTP Host, printable ASCII; empty when unknown; merge keeps the smallest
-					 non-empty */
+	uint64_t began, ended; /* bits: the slots of the window (nj_window_slot) in which bursts of its flows began and
+				  ended, of each flow the first four. A burst that the window's end cuts has
+				  its last packet here as an end, and no beginning in the next window */
+	uint64_t first_ns, last_ns;  /* packets in this window; an outcome alone sets both to the window's last
+					nanosecond or its own time */
+	char name[NJ_NAME_TEXT_MAX]; /* SNI or HTTP Host, printable ASCII; empty when unknown; merge keeps the smallest
+					non-empty */
 };
 
 /* Names asked for under one registered domain. Key: name. */
@@ -101,8 +107,17 @@ struct nj_window {
 	struct nj_contact *contacts;
 	struct nj_domain *domains;
 	struct nj_client *clients;
-	uint32_t contacts_n, domains_n, clients_n;
+	struct nj_exchange *exchanges; /* the agent's as client: what it asked, not what it was asked */
+	struct nj_tool *tools;
+	uint32_t contacts_n, domains_n, clients_n, exchanges_n, tools_n;
 };
+
+/* The slot of nj_contact.began and .ended in which *offset_ms* lies; the last one for what lies beyond. */
+static inline unsigned nj_window_slot(uint32_t width_ms, uint32_t offset_ms)
+{
+	uint64_t slot = (uint64_t)offset_ms * NJ_CONTACT_SLOTS / width_ms;
+	return slot < NJ_CONTACT_SLOTS ? (unsigned)slot : NJ_CONTACT_SLOTS - 1;
+}
 
 /* What the window's sums cannot say is hashed with this key; windows of different key ids never merge. */
 typedef uint64_t (*nj_hash_function)(const void *data, size_t size, const void *key);
@@ -124,10 +139,14 @@ bool nj_window_merge(struct nj_window *into, const struct nj_window *from, struc
 
 /* Applies the caps. Contacts: the 192 with most payload (then packets, then key), and of the others the 64 whose first
  * packet came last (then key); those left out go to the rest_* features, hashed by *hash* under *key*. Domains: the 64
- * with most name_bytes, then queries, then key. Clients: the 16 with most bytes_out, then flows, then key. Idempotent.
- * All that changes is new memory; false when *arena* is full, then *window* is unchanged. */
+ * with most name_bytes, then queries, then key. Clients: the 16 with most bytes_out, then flows, then key.
+ * Exchanges and tools: the 32 best of each (common/exchange.h), the others counted in exchanges_rest and tools_rest.
+ * Idempotent. All that changes is new memory; false when *arena* is full, then *window* is unchanged. */
 bool nj_window_cap(struct nj_window *window, nj_hash_function hash, const void *key, struct nj_arena *arena)
 	__attribute__((warn_unused_result));
+
+/* Whether every list is within its cap. */
+bool nj_window_is_capped(const struct nj_window *window);
 
 /* Equal in every field that is shipped. */
 bool nj_window_equal(const struct nj_window *a, const struct nj_window *b);

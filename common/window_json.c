@@ -80,6 +80,17 @@ static void put_bursts(struct nj_json_out *out, const struct nj_contact *c)
 	nj_json_out_end(out);
 }
 
+/* The slots whose bit is set. */
+static void put_slots(struct nj_json_out *out, const char *key, uint64_t slots)
+{
+	if (slots == 0)
+		return;
+	nj_json_out_array(out, key);
+	for (; slots != 0; slots &= slots - 1)
+		nj_json_out_u64(out, NULL, (uint64_t)__builtin_ctzll(slots));
+	nj_json_out_end(out);
+}
+
 static void put_contact(struct nj_json_out *out, const struct nj_contact *c)
 {
 	nj_json_out_object(out, NULL);
@@ -105,6 +116,8 @@ static void put_contact(struct nj_json_out *out, const struct nj_contact *c)
 	nj_json_out_u64(out, "first_ns", c->first_ns);
 	nj_json_out_u64(out, "last_ns", c->last_ns);
 	put_bursts(out, c);
+	put_slots(out, "began", c->began);
+	put_slots(out, "ended", c->ended);
 	nj_json_out_end(out);
 }
 
@@ -124,17 +137,90 @@ static void put_domain(struct nj_json_out *out, const struct nj_domain *d)
 	nj_json_out_end(out);
 }
 
-static void put_client(struct nj_json_out *out, const struct nj_client *c)
+static const char *client_kind(uint8_t kind)
 {
 	static const char *const kinds[] = {"", "ja4", "hassh", "http"};
+	return kind <= NJ_CLIENT_HTTP ? kinds[kind] : "";
+}
+
+static void put_client(struct nj_json_out *out, const struct nj_client *c)
+{
 	nj_json_out_object(out, NULL);
-	nj_json_out_text(out, "kind", c->kind <= NJ_CLIENT_HTTP ? kinds[c->kind] : "");
+	nj_json_out_text(out, "kind", client_kind(c->kind));
 	nj_json_out_text(out, "text", c->text);
 	nj_json_out_u64(out, "flows", c->flows);
 	nj_json_out_u64(out, "bytes_out", c->bytes_out);
 	nj_json_out_u64(out, "first_ns", c->first_ns);
 	put_addr(out, "peer", &c->peer);
 	nj_json_out_u64(out, "port", c->port);
+	nj_json_out_end(out);
+}
+
+static void put_flags(struct nj_json_out *out, uint16_t flags)
+{
+	static const char *const names[] = {"encrypted",    "external",     "known_name", "known_port", "known_path",
+					    "known_header", "event_stream", "json_lines", "json_rpc",   "api_shape",
+					    "failed",       "midstream",    "tunnelled"};
+	nj_json_out_array(out, "flags");
+	for (unsigned i = 0; i < sizeof names / sizeof *names; i++)
+		if (flags >> i & 1)
+			nj_json_out_text(out, NULL, names[i]);
+	nj_json_out_end(out);
+}
+
+static void put_exchange(struct nj_json_out *out, const struct nj_exchange *e)
+{
+	static const char *const forms[] = {"unknown", "streamed", "single"};
+	nj_json_out_object(out, NULL);
+	nj_json_out_u64(out, "start_ns", e->start_ns);
+	nj_json_out_u64(out, "end_ns", e->end_ns);
+	put_addr(out, "peer", &e->peer);
+	nj_json_out_u64(out, "port", e->port);
+	nj_json_out_u64(out, "flow_port", e->flow_port);
+	nj_json_out_u64(out, "protocol", e->protocol);
+	put_some_text(out, "name", e->name);
+	put_some_text(out, "client_kind", client_kind(e->client_kind));
+	put_some_text(out, "client", e->client);
+	nj_json_out_text(out, "form", e->form <= NJ_FORM_SINGLE ? forms[e->form] : forms[0]);
+	nj_json_out_u64(out, "score", e->score);
+	nj_json_out_text(out, "api", nj_ai_api_text(e->api));
+	put_flags(out, e->flags);
+	nj_json_out_u64(out, "bytes_up", e->bytes_up);
+	nj_json_out_u64(out, "bytes_down", e->bytes_down);
+	nj_json_out_u64(out, "burst_ms", e->burst_ms);
+	nj_json_out_u64(out, "wait_ms", e->wait_ms);
+	nj_json_out_u64(out, "answer_ms", e->answer_ms);
+	nj_json_out_u64(out, "records_up", e->records_up);
+	nj_json_out_u64(out, "records_down", e->records_down);
+	put_count(out, "record_p50_bytes", e->record_p50_bytes);
+	put_count(out, "gap_p50_us", e->gap_p50_us);
+	nj_json_out_end(out);
+}
+
+static void put_tool(struct nj_json_out *out, const struct nj_tool *t)
+{
+	static const char *const kinds[] = {"", "mcp", "a2a", "json-rpc"};
+	nj_json_out_object(out, NULL);
+	put_addr(out, "peer", &t->peer);
+	nj_json_out_u64(out, "port", t->port);
+	nj_json_out_text(out, "kind", t->kind <= NJ_TOOL_JSON_RPC ? kinds[t->kind] : "");
+	nj_json_out_bool(out, "external", t->external);
+	nj_json_out_text(out, "method", t->method);
+	put_some_text(out, "name", t->name);
+	nj_json_out_u64(out, "calls", t->calls);
+	nj_json_out_u64(out, "first_ns", t->first_ns);
+	nj_json_out_end(out);
+}
+
+static void put_ai(struct nj_json_out *out, const struct nj_window *w)
+{
+	nj_json_out_array(out, "exchanges");
+	for (uint32_t i = 0; i < w->exchanges_n; i++)
+		put_exchange(out, &w->exchanges[i]);
+	nj_json_out_end(out);
+	nj_json_out_array(out, "tools");
+	for (uint32_t i = 0; i < w->tools_n; i++)
+		put_tool(out, &w->tools[i]);
 	nj_json_out_end(out);
 }
 
@@ -165,5 +251,6 @@ void nj_window_json(struct nj_json_out *out, const char *key, const struct nj_wi
 	put_scalars(out, window);
 	put_vectors(out, window);
 	put_lists(out, window);
+	put_ai(out, window);
 	nj_json_out_end(out);
 }

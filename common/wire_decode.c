@@ -158,6 +158,23 @@ static void field_bursts(struct decoder *d, struct nj_fields *f, struct nj_conta
 	contact->bursts_n = (uint8_t)n;
 }
 
+/* [gap, gap ...]: the bits that are set. */
+static uint64_t field_bits(struct nj_fields *f)
+{
+	uint32_t n = nj_fields_next(f) ? nj_unpack_array(f->from, NJ_CONTACT_SLOTS) : 0;
+	uint64_t bits = 0, next = 0;
+	for (uint32_t i = 0; i < n && nj_unpack_ok(f->from); i++) {
+		uint64_t bit = next + nj_unpack_bounded(f->from, NJ_CONTACT_SLOTS);
+		if (bit >= NJ_CONTACT_SLOTS) {
+			nj_unpack_spoil(f->from, "a slot is out of range");
+			return 0;
+		}
+		bits |= (uint64_t)1 << bit;
+		next = bit + 1;
+	}
+	return bits;
+}
+
 static void read_contact(struct decoder *d, struct nj_contact *c, const struct nj_contact *previous)
 {
 	struct nj_fields f = nj_fields_open(&d->r);
@@ -180,6 +197,8 @@ static void read_contact(struct decoder *d, struct nj_contact *c, const struct n
 	field_numbered_text(d, &f, c->name, sizeof c->name);
 	c->bursts = (uint32_t)nj_field_u64(&f, UINT32_MAX);
 	field_bursts(d, &f, c);
+	c->began = field_bits(&f);
+	c->ended = field_bits(&f);
 	nj_fields_close(&f);
 	if (c->role == 0)
 		nj_unpack_spoil(&d->r, "a contact has no role");
@@ -224,6 +243,51 @@ static void read_client(struct decoder *d, struct nj_client *c, const struct nj_
 		nj_unpack_spoil(&d->r, "clients are not in order");
 }
 
+static void read_exchange(struct decoder *d, struct nj_exchange *e, const struct nj_exchange *previous)
+{
+	struct nj_fields f = nj_fields_open(&d->r);
+	e->start_ns = nj_field_relative(&f, d->start_ns);
+	if (nj_fields_next(&f))
+		nj_unpack_addr(&d->r, &e->peer);
+	e->port = (uint16_t)nj_field_u64(&f, UINT16_MAX);
+	e->flow_port = (uint16_t)nj_field_u64(&f, UINT16_MAX);
+	e->protocol = (uint8_t)nj_field_u64(&f, UINT8_MAX);
+	e->form = (uint8_t)nj_field_u64(&f, UINT8_MAX);
+	e->score = (uint16_t)nj_field_u64(&f, NJ_SCORE_ONE);
+	e->end_ns = nj_field_relative(&f, e->start_ns);
+	e->bytes_up = nj_field_u64(&f, UINT64_MAX);
+	e->bytes_down = nj_field_u64(&f, UINT64_MAX);
+	uint32_t *const counts[] = {&e->burst_ms,     &e->wait_ms,          &e->answer_ms, &e->records_up,
+				    &e->records_down, &e->record_p50_bytes, &e->gap_p50_us};
+	for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
+		*counts[i] = (uint32_t)nj_field_u64(&f, UINT32_MAX);
+	e->flags = (uint16_t)nj_field_u64(&f, UINT16_MAX);
+	e->api = (uint8_t)nj_field_u64(&f, UINT8_MAX);
+	e->client_kind = (uint8_t)nj_field_u64(&f, UINT8_MAX);
+	field_numbered_text(d, &f, e->client, sizeof e->client);
+	field_numbered_text(d, &f, e->name, sizeof e->name);
+	nj_fields_close(&f);
+	if (nj_unpack_ok(&d->r) && previous != NULL && nj_exchange_compare(previous, e) >= 0)
+		nj_unpack_spoil(&d->r, "exchanges are not in order");
+}
+
+static void read_tool(struct decoder *d, struct nj_tool *t, const struct nj_tool *previous)
+{
+	struct nj_fields f = nj_fields_open(&d->r);
+	if (nj_fields_next(&f))
+		nj_unpack_addr(&d->r, &t->peer);
+	t->port = (uint16_t)nj_field_u64(&f, UINT16_MAX);
+	t->kind = (uint8_t)nj_field_u64(&f, UINT8_MAX);
+	t->external = (uint8_t)nj_field_u64(&f, 1);
+	t->calls = (uint32_t)nj_field_u64(&f, UINT32_MAX);
+	t->first_ns = nj_field_relative(&f, d->start_ns);
+	field_numbered_text(d, &f, t->method, sizeof t->method);
+	field_numbered_text(d, &f, t->name, sizeof t->name);
+	nj_fields_close(&f);
+	if (nj_unpack_ok(&d->r) && previous != NULL && nj_tool_compare(previous, t) >= 0)
+		nj_unpack_spoil(&d->r, "tools are not in order");
+}
+
 static void field_contacts(struct decoder *d, struct nj_fields *f, struct nj_window *w)
 {
 	w->contacts_n = nj_fields_next(f) ? nj_unpack_array(&d->r, NJ_CONTACTS_MAX) : 0;
@@ -248,6 +312,22 @@ static void field_clients(struct decoder *d, struct nj_fields *f, struct nj_wind
 		read_client(d, &w->clients[i], i > 0 ? &w->clients[i - 1] : NULL);
 }
 
+static void field_exchanges(struct decoder *d, struct nj_fields *f, struct nj_window *w)
+{
+	w->exchanges_n = nj_fields_next(f) ? nj_unpack_array(&d->r, NJ_EXCHANGES_MAX) : 0;
+	w->exchanges = take(d, w->exchanges_n, sizeof *w->exchanges);
+	for (uint32_t i = 0; i < w->exchanges_n && nj_unpack_ok(&d->r); i++)
+		read_exchange(d, &w->exchanges[i], i > 0 ? &w->exchanges[i - 1] : NULL);
+}
+
+static void field_tools(struct decoder *d, struct nj_fields *f, struct nj_window *w)
+{
+	w->tools_n = nj_fields_next(f) ? nj_unpack_array(&d->r, NJ_TOOLS_MAX) : 0;
+	w->tools = take(d, w->tools_n, sizeof *w->tools);
+	for (uint32_t i = 0; i < w->tools_n && nj_unpack_ok(&d->r); i++)
+		read_tool(d, &w->tools[i], i > 0 ? &w->tools[i - 1] : NULL);
+}
+
 static void read_window(struct decoder *d, struct nj_window *w, const struct nj_window *previous)
 {
 	struct nj_fields f = nj_fields_open(&d->r);
@@ -261,6 +341,8 @@ static void read_window(struct decoder *d, struct nj_window *w, const struct nj_
 	field_contacts(d, &f, w);
 	field_domains(d, &f, w);
 	field_clients(d, &f, w);
+	field_exchanges(d, &f, w);
+	field_tools(d, &f, w);
 	nj_fields_close(&f);
 	if (nj_unpack_ok(&d->r) && previous != NULL && nj_agent_id_compare(&previous->agent, &w->agent) >= 0)
 		nj_unpack_spoil(&d->r, "agents are not in order");

@@ -178,18 +178,54 @@ static size_t trimmed(const uint64_t *fields, size_t n)
 }
 
 /* Fields of a contact: five of its key, fourteen that nearly always say something, then what is mostly empty: the last
- * four are left out from the end while they are zero. */
+ * six are left out from the end while they are zero. */
 #define CONTACT_FIELDS_MIN 19
+
+/* [gap, gap ...]: the bits that are set. */
+static void pack_bits(struct nj_pack *pack, uint64_t bits)
+{
+	unsigned next = 0;
+	nj_pack_array(pack, (size_t)__builtin_popcountll(bits));
+	for (; bits != 0; bits &= bits - 1) {
+		unsigned bit = (unsigned)__builtin_ctzll(bits);
+		nj_pack_u64(pack, bit - next);
+		next = bit + 1;
+	}
+}
+
+static void pack_bursts(struct nj_pack *pack, const struct nj_contact *c)
+{
+	nj_pack_array(pack, c->bursts_n);
+	for (uint8_t i = 0; i < c->bursts_n; i++)
+		nj_pack_u64(pack, c->burst_ms[i]);
+}
+
+static void pack_contact_tail(struct nj_wire_writer *w, const struct nj_contact *c, size_t tail_n)
+{
+	struct nj_pack *pack = &w->body;
+	if (tail_n > 0)
+		nj_pack_u64(pack, c->requests);
+	if (tail_n > 1)
+		pack_text(w, c->name);
+	if (tail_n > 2)
+		nj_pack_u64(pack, c->bursts);
+	if (tail_n > 3)
+		pack_bursts(pack, c);
+	if (tail_n > 4)
+		pack_bits(pack, c->began);
+	if (tail_n > 5)
+		pack_bits(pack, c->ended);
+}
 
 static void pack_contact(struct nj_wire_writer *w, const struct nj_contact *c, const struct nj_contact *previous,
 			 uint64_t start_ns)
 {
 	struct nj_pack *pack = &w->body;
-	const uint64_t tail[] = {c->requests, c->name[0] != '\0', c->bursts, c->bursts_n};
+	const uint64_t tail[] = {c->requests, c->name[0] != '\0', c->bursts, c->bursts_n, c->began, c->ended};
 	const uint64_t counts[] = {c->flow_port,  c->opened,   c->answered,    c->refused,
 				   c->unanswered, c->reset,    c->packets_out, c->packets_in,
 				   c->bytes_out,  c->bytes_in, c->flow_bytes,  c->external};
-	size_t tail_n = trimmed(tail, 4);
+	size_t tail_n = trimmed(tail, sizeof tail / sizeof *tail);
 	nj_pack_array(pack, CONTACT_FIELDS_MIN + tail_n);
 	if (previous != NULL && nj_addr_equal(&c->peer, &previous->peer))
 		nj_pack_nil(pack);
@@ -203,17 +239,7 @@ static void pack_contact(struct nj_wire_writer *w, const struct nj_contact *c, c
 		nj_pack_u64(pack, counts[i]);
 	pack_relative(pack, c->first_ns, start_ns);
 	pack_relative(pack, c->last_ns, c->first_ns);
-	if (tail_n > 0)
-		nj_pack_u64(pack, c->requests);
-	if (tail_n > 1)
-		pack_text(w, c->name);
-	if (tail_n > 2)
-		nj_pack_u64(pack, c->bursts);
-	if (tail_n > 3) {
-		nj_pack_array(pack, c->bursts_n);
-		for (uint8_t i = 0; i < c->bursts_n; i++)
-			nj_pack_u64(pack, c->burst_ms[i]);
-	}
+	pack_contact_tail(w, c, tail_n);
 }
 
 static void pack_domain(struct nj_wire_writer *w, const struct nj_domain *d)
@@ -242,6 +268,48 @@ static void pack_client(struct nj_wire_writer *w, const struct nj_client *c, uin
 	nj_pack_u64(&w->body, c->port);
 }
 
+static void pack_exchange(struct nj_wire_writer *w, const struct nj_exchange *e, uint64_t start_ns)
+{
+	struct nj_pack *pack = &w->body;
+	const uint64_t key[] = {e->port, e->flow_port, e->protocol, e->form, e->score};
+	const uint64_t rest[] = {e->bytes_up,   e->bytes_down, e->burst_ms,     e->wait_ms,
+				 e->answer_ms,  e->records_up, e->records_down, e->record_p50_bytes,
+				 e->gap_p50_us, e->flags,      e->api,          e->client_kind};
+	nj_pack_array(pack, 22);
+	pack_relative(pack, e->start_ns, start_ns);
+	pack_addr(pack, &e->peer);
+	for (size_t i = 0; i < sizeof key / sizeof *key; i++)
+		nj_pack_u64(pack, key[i]);
+	pack_relative(pack, e->end_ns, e->start_ns);
+	for (size_t i = 0; i < sizeof rest / sizeof *rest; i++)
+		nj_pack_u64(pack, rest[i]);
+	pack_text(w, e->client);
+	pack_text(w, e->name);
+}
+
+static void pack_tool(struct nj_wire_writer *w, const struct nj_tool *t, uint64_t start_ns)
+{
+	nj_pack_array(&w->body, 8);
+	pack_addr(&w->body, &t->peer);
+	nj_pack_u64(&w->body, t->port);
+	nj_pack_u64(&w->body, t->kind);
+	nj_pack_u64(&w->body, t->external);
+	nj_pack_u64(&w->body, t->calls);
+	pack_relative(&w->body, t->first_ns, start_ns);
+	pack_text(w, t->method);
+	pack_text(w, t->name);
+}
+
+static void pack_ai(struct nj_wire_writer *w, const struct nj_window *window)
+{
+	nj_pack_array(&w->body, window->exchanges_n);
+	for (uint32_t i = 0; i < window->exchanges_n; i++)
+		pack_exchange(w, &window->exchanges[i], window->start_ns);
+	nj_pack_array(&w->body, window->tools_n);
+	for (uint32_t i = 0; i < window->tools_n; i++)
+		pack_tool(w, &window->tools[i], window->start_ns);
+}
+
 /* More than any capped window takes: a full one is a few ten thousand bytes. */
 #define WINDOW_BYTES_MAX (256u << 10)
 
@@ -253,12 +321,11 @@ bool nj_wire_writer_fits(const struct nj_wire_writer *writer, const struct nj_wi
 
 void nj_wire_writer_add(struct nj_wire_writer *writer, const struct nj_window *window)
 {
-	assert(window->contacts_n <= NJ_CONTACTS_MAX);
-	assert(window->domains_n <= NJ_DOMAINS_MAX);
-	assert(window->clients_n <= NJ_CLIENTS_MAX);
+	assert(nj_window_is_capped(window));
 	assert(nj_wire_writer_fits(writer, window));
 	struct nj_pack *pack = &writer->body;
-	nj_pack_array(pack, 7);
+	bool ai = window->exchanges_n > 0 || window->tools_n > 0;
+	nj_pack_array(pack, ai ? 9 : 7);
 	pack_addr(pack, &window->agent.addr);
 	nj_pack_u64(pack, window->agent.segment);
 	pack_scalars(pack, window);
@@ -272,6 +339,8 @@ void nj_wire_writer_add(struct nj_wire_writer *writer, const struct nj_window *w
 	nj_pack_array(pack, window->clients_n);
 	for (uint32_t i = 0; i < window->clients_n; i++)
 		pack_client(writer, &window->clients[i], window->start_ns);
+	if (ai)
+		pack_ai(writer, window);
 	writer->windows_n++;
 	writer->decoded_bytes += nj_window_memory_bytes(window);
 }

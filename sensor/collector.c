@@ -143,8 +143,7 @@ static void hand_on(struct nj_collector *c, struct nj_window *window)
 static void direct_window(void *context, const struct nj_window *window)
 {
 	struct nj_collector *c = ((struct lane *)context)->collector;
-	if (window->contacts_n > NJ_CONTACTS_MAX || window->domains_n > NJ_DOMAINS_MAX ||
-	    window->clients_n > NJ_CLIENTS_MAX) {
+	if (!nj_window_is_capped(window)) {
 		struct nj_window copy = *window;
 		hand_on(c, &copy);
 		return;
@@ -169,8 +168,12 @@ static bool lists_copy(struct nj_arena *arena, struct nj_window *copy, const str
 	copy->contacts = copied(arena, from->contacts, from->contacts_n * sizeof *from->contacts);
 	copy->domains = copied(arena, from->domains, from->domains_n * sizeof *from->domains);
 	copy->clients = copied(arena, from->clients, from->clients_n * sizeof *from->clients);
+	copy->exchanges = copied(arena, from->exchanges, from->exchanges_n * sizeof *from->exchanges);
+	copy->tools = copied(arena, from->tools, from->tools_n * sizeof *from->tools);
 	bool ok = (from->contacts_n == 0 || copy->contacts != NULL) &&
-		  (from->domains_n == 0 || copy->domains != NULL) && (from->clients_n == 0 || copy->clients != NULL);
+		  (from->domains_n == 0 || copy->domains != NULL) && (from->clients_n == 0 || copy->clients != NULL) &&
+		  (from->exchanges_n == 0 || copy->exchanges != NULL) &&
+		  (from->tools_n == 0 || copy->tools != NULL);
 #define VECTOR_BYTES_DISTINCT  NJ_DISTINCT_REGISTERS
 #define VECTOR_BYTES_HISTOGRAM (NJ_HISTOGRAM_BUCKETS * sizeof(uint32_t))
 #define VECTOR_COPY(name, kind, unit, meaning)                                                                         \

@@ -23,6 +23,7 @@
 #define NJ_FLOW_NONE       UINT32_MAX
 #define NJ_FLOW_GAPS_MAX   2 /* holes in the sequence remembered per direction */
 #define NJ_FLOW_BURSTS_MAX 4
+#define NJ_FLOW_NO_PAUSE   UINT16_MAX /* a window is at most 65,000 ms wide */
 #define NJ_FLOW_SPILL_BYTES                                                                                            \
 	(1u << 30) /* a window counter of the hot part goes to the cold part here, so that 32 bits suffice */
 
@@ -90,9 +91,9 @@ struct nj_flow {
 	uint64_t risks;      /* nDPI risk bits */
 	uint32_t retransmitted_window;
 	uint32_t requests_window;
-	uint32_t bursts;
-	uint16_t burst_ms[NJ_FLOW_BURSTS_MAX];
-	uint8_t bursts_n;
+	uint16_t burst_ms[NJ_FLOW_BURSTS_MAX]; /* offsets in the window at which its first bursts began */
+	uint16_t pause_ms[NJ_FLOW_BURSTS_MAX]; /* at which the burst before each of them ended, or NJ_FLOW_NO_PAUSE */
+	uint8_t bursts;       /* all of them: a second lies between two, and a window is 65 s at most */
 	uint8_t news;         /* enum nj_flow_news */
 	uint8_t facts;        /* enum nj_flow_fact of sensor/note.h */
 	uint8_t external;     /* bit of a side: outside the home networks */

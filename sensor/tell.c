@@ -61,6 +61,7 @@ struct view {
 	uint8_t role;
 	uint64_t bytes[2], wire_bytes[2]; /* per side */
 	uint64_t first_ns, last_ns;
+	uint64_t began, ended; /* slots of the window */
 	uint16_t server_port, client_port;
 	bool external;
 };
@@ -112,6 +113,23 @@ static bool names_better_flow(const struct nj_contact *contact, uint16_t port, u
 	return port < contact->flow_port;
 }
 
+static uint64_t slot_of(const struct nj_tell *tell, uint32_t offset_ms)
+{
+	return (uint64_t)1 << nj_window_slot(tell->width_ms, offset_ms);
+}
+
+/* When the flow's bursts began and ended; its last one ended, as far as this window knows, with its last packet. */
+static void slots_fill(const struct nj_tell *tell, const struct nj_flow *flow, bool spoke, struct view *view)
+{
+	for (unsigned i = 0; i < flow->bursts && i < NJ_FLOW_BURSTS_MAX; i++) {
+		view->began |= slot_of(tell, flow->burst_ms[i]);
+		if (flow->pause_ms[i] != NJ_FLOW_NO_PAUSE)
+			view->ended |= slot_of(tell, flow->pause_ms[i]);
+	}
+	if (spoke)
+		view->ended |= slot_of(tell, (uint32_t)((view->last_ns - tell->start_ns) / 1000000));
+}
+
 static void contact_add(struct nj_contact *contact, const struct nj_tell *tell, const struct view *view,
 			const struct nj_flow_hot *hot, const struct nj_flow *flow)
 {
@@ -128,8 +146,10 @@ static void contact_add(struct nj_contact *contact, const struct nj_tell *tell, 
 	contact->bytes_in += view->bytes[view->peer];
 	contact->requests += flow->requests_window;
 	contact->bursts += flow->bursts;
-	for (unsigned i = 0; i < flow->bursts_n; i++)
+	for (unsigned i = 0; i < flow->bursts && i < NJ_FLOW_BURSTS_MAX; i++)
 		nj_ledger_burst(contact, flow->burst_ms[i]);
+	contact->began |= view->began;
+	contact->ended |= view->ended;
 	contact_count_outcome(contact, flow);
 	if (first || view->first_ns < contact->first_ns)
 		contact->first_ns = view->first_ns;
@@ -223,7 +243,6 @@ static void window_clear(struct nj_flow_hot *hot, struct nj_flow *flow, const st
 	flow->retransmitted_window = 0;
 	flow->requests_window = 0;
 	flow->bursts = 0;
-	flow->bursts_n = 0;
 	flow->news = 0;
 }
 
@@ -246,6 +265,7 @@ void nj_tell_window(struct nj_tell *tell, struct nj_flow_hot *hot, struct nj_flo
 			    .last_ns = spoke ? hot->last_ns : flow->outcome_ns,
 			    .server_port = server_port_of(flow, !client),
 			    .client_port = flow->key.port[client]};
+	slots_fill(tell, flow, spoke, &view);
 	for (unsigned side = 0; side < 2; side++) {
 		view.bytes[side] = nj_flow_window_bytes(hot, flow, side);
 		view.wire_bytes[side] = nj_flow_window_wire_bytes(hot, flow, side);

@@ -23,6 +23,7 @@ struct nj_tell {
 	struct nj_tell_network home[NJ_NETWORKS_MAX];
 	uint32_t home_n;
 	uint64_t start_ns; /* of the window under way */
+	uint32_t width_ms;
 	uint32_t labels_n; /* of app and encrypted_dns, filled so far */
 	bool encrypted_dns[NJ_LABELS_MAX];
 	char app[NJ_LABELS_MAX][NJ_APP_TEXT_MAX]; /* labels as contacts carry them */

@@ -197,6 +197,7 @@ int nj_worker_new(const struct nj_worker_options *options, const struct nj_worke
 	}
 	w->arp_label = nj_classify_label_make(w->classify, "ARP");
 	w->tell->ledger = w->ledger;
+	w->tell->width_ms = options->window_ms;
 	w->tell->classify = w->classify;
 	w->tell->texts = &w->texts;
 	nj_tell_set_home(w->tell, options->home);
@@ -462,11 +463,21 @@ static void side_begin(struct nj_flow_hot *hot, struct nj_flow *flow, unsigned s
 	}
 }
 
-static void burst_note(struct nj_worker *w, struct nj_flow *flow, uint64_t t_ns)
+static uint16_t offset_ms(const struct nj_worker *w, uint64_t t_ns)
 {
+	return (uint16_t)((t_ns - w->tell->start_ns) / NS_PER_MS);
+}
+
+/* A burst begins, and the one before it ended with the flow's last packet. *in_window*: that one lies in this window.
+ */
+static void burst_note(struct nj_worker *w, const struct nj_flow_hot *hot, struct nj_flow *flow, uint64_t t_ns,
+		       bool in_window)
+{
+	if (flow->bursts < NJ_FLOW_BURSTS_MAX) {
+		flow->burst_ms[flow->bursts] = offset_ms(w, t_ns);
+		flow->pause_ms[flow->bursts] = in_window ? offset_ms(w, hot->last_ns) : NJ_FLOW_NO_PAUSE;
+	}
 	flow->bursts++;
-	if (flow->bursts_n < NJ_FLOW_BURSTS_MAX)
-		flow->burst_ms[flow->bursts_n++] = (uint16_t)((t_ns - w->tell->start_ns) / NS_PER_MS);
 }
 
 /* An ICMP error that names a flow still awaiting its answer decides it. */
@@ -603,13 +614,14 @@ static void packet_take(struct nj_worker *w, const struct arrival *arrival)
 		side_begin(hot, flow, side, packet);
 	if (w->active_ns > 0 && packet->t_ns - flow->first_ns >= w->active_ns)
 		flow_cut(w, hot, flow, packet->t_ns);
-	if ((hot->packets[0] | hot->packets[1]) == 0) {
+	bool first = (hot->packets[0] | hot->packets[1]) == 0;
+	if (first) {
 		flow->window_ns = packet->t_ns;
 		if (!(hot->state & NJ_FLOW_TOUCHED))
 			nj_flows_touch(&w->flows, hot);
 	}
 	if (begins || packet->t_ns - hot->last_ns >= BURST_NS)
-		burst_note(w, flow, packet->t_ns);
+		burst_note(w, hot, flow, packet->t_ns, !first);
 	hot->last_ns = packet->t_ns;
 	uint32_t fresh_bytes = count_bytes(hot, flow, side, packet);
 	if (packet->tcp_flags & (NJ_TCP_SYN | NJ_TCP_FIN | NJ_TCP_RST) || (hot->state & NJ_FLOW_PENDING)) {

@@ -61,14 +61,15 @@ static void check_window(const struct nj_window *w)
 		assert_true(c->first_ns >= w->start_ns && c->last_ns < w->start_ns + w->width_ms * 1000000ull);
 		assert_true(c->first_ns <= c->last_ns);
 		assert_true(c->bursts_n <= NJ_CONTACT_BURSTS_MAX && c->bursts_n <= c->bursts);
+		assert_true((c->bursts_n > 0) == (c->began != 0));
+		assert_true(c->packets_out + c->packets_in == 0 || c->ended != 0);
 	}
 	if (w->features.contacts_lost == 0) {
 		assert_int_equal(out, w->features.bytes_out_external + w->features.bytes_out_internal);
 		assert_int_equal(in, w->features.bytes_in_external + w->features.bytes_in_internal);
 		assert_true(answered >= w->features.flows_answered); /* rest_answered counts both roles */
 	}
-	assert_true(w->contacts_n <= NJ_CONTACTS_MAX && w->domains_n <= NJ_DOMAINS_MAX &&
-		    w->clients_n <= NJ_CLIENTS_MAX);
+	assert_true(nj_window_is_capped(w));
 }
 
 static int keep_window(void *context, const struct nj_window *window)
@@ -81,6 +82,8 @@ static int keep_window(void *context, const struct nj_window *window)
 	w->contacts = copied(window->contacts, window->contacts_n * sizeof *window->contacts);
 	w->domains = copied(window->domains, window->domains_n * sizeof *window->domains);
 	w->clients = copied(window->clients, window->clients_n * sizeof *window->clients);
+	w->exchanges = copied(window->exchanges, window->exchanges_n * sizeof *window->exchanges);
+	w->tools = copied(window->tools, window->tools_n * sizeof *window->tools);
 #define BYTES_DISTINCT                  NJ_DISTINCT_REGISTERS
 #define BYTES_HISTOGRAM                 (NJ_HISTOGRAM_BUCKETS * sizeof(uint32_t))
 #define COPY(name, kind, unit, meaning) w->name = copied(window->name, BYTES_##kind);
@@ -136,6 +139,8 @@ static void run_free(struct run *run)
 		free(w->contacts);
 		free(w->domains);
 		free(w->clients);
+		free(w->exchanges);
+		free(w->tools);
 #define FREE(name, kind, unit, meaning) free(w->name);
 		NJ_FEATURE_VECTORS(FREE)
 #undef FREE

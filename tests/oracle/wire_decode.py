@@ -23,8 +23,12 @@ BATCHES = 60
 M64 = 1 << 64
 ACCOUNT_COUNTS = 14
 CONTACT = ('flow_port opened answered refused unanswered reset packets_out packets_in bytes_out bytes_in flow_bytes external '
-           'first_ns last_ns requests name bursts burst_ms').split()
+           'first_ns last_ns requests name bursts burst_ms began ended').split()
 SELDOM = {'flow_bytes', 'opened', 'answered', 'refused', 'unanswered', 'reset', 'requests', 'bursts'}
+EXCHANGE = ('port flow_port protocol form score end_ns bytes_up bytes_down burst_ms wait_ms answer_ms records_up records_down record_p50_bytes gap_p50_us '
+            'flags api client_kind').split()
+FLAGS = re.search(r'The bits of flags from 1 on: (.*)\.', PAGE.read_text())[1].split(', ')
+APIS = dict(re.findall(r'(\d+) (\w+)', re.search(r'The values of api: (.*)\.', PAGE.read_text())[1]))
 KINDS = {1: 'ja4', 2: 'hassh', 3: 'http'}
 
 
@@ -99,7 +103,8 @@ class Batch:
             vectors[name] = [[i, v] for i, v in elements if v]
         return {'address': address(w[0]), 'segment': segment(field(w, 1)), 'start_ns': self.start, 'width_ms': self.record[10],
                 'features': features, 'vectors': vectors, 'contacts': self.contacts(field(w, 4, [])),
-                'domains': [self.domain(d) for d in field(w, 5, [])], 'clients': [self.client(c) for c in field(w, 6, [])]}
+                'domains': [self.domain(d) for d in field(w, 5, [])], 'clients': [self.client(c) for c in field(w, 6, [])],
+                'exchanges': [self.exchange(e) for e in field(w, 7, [])], 'tools': [self.tool(t) for t in field(w, 8, [])]}
 
     def contacts(self, records):
         out, peer = [], None
@@ -111,7 +116,9 @@ class Batch:
             c['last_ns'] = (c['first_ns'] + c['last_ns']) % M64
             c['external'] = c['external'] == 1
             c['name'] = self.text(c['name'])
-            for name in SELDOM | {'name', 'burst_ms'}:
+            for name in ('began', 'ended'):
+                c[name] = [i for i, _ in pairs([v for gap in c[name] or [] for v in (gap, 1)])]
+            for name in SELDOM | {'name', 'burst_ms', 'began', 'ended'}:
                 if not c[name]:
                     del c[name]
             out.append(c)
@@ -125,13 +132,29 @@ class Batch:
         return {'kind': KINDS[r[0]], 'text': self.text(r[1]), 'flows': r[2], 'bytes_out': r[3], 'first_ns': (self.start + r[4]) % M64,
                 'peer': address(r[5]), 'port': r[6]}
 
+    def exchange(self, r):
+        e = {'start_ns': (self.start + r[0]) % M64, 'peer': address(r[1])}
+        e.update((name, field(r, 2 + i)) for i, name in enumerate(EXCHANGE))
+        e['end_ns'] = (e['start_ns'] + e['end_ns']) % M64
+        e['client'], e['name'] = self.text(field(r, 20)), self.text(field(r, 21))
+        e['client_kind'] = KINDS.get(e['client_kind'], '')
+        e['form'] = {1: 'streamed', 2: 'single'}.get(e['form'], 'unknown')
+        e['flags'] = [name for i, name in enumerate(FLAGS) if e['flags'] >> i & 1]
+        e['api'] = APIS.get(str(e['api']), '')
+        return {k: v for k, v in e.items() if v or k not in ('name', 'client', 'client_kind', 'record_p50_bytes', 'gap_p50_us')}
+
+    def tool(self, r):
+        t = {'peer': address(r[0]), 'port': field(r, 1), 'kind': {1: 'mcp', 2: 'a2a', 3: 'json-rpc'}.get(field(r, 2), ''), 'external': field(r, 3) == 1,
+             'calls': field(r, 4), 'first_ns': (self.start + field(r, 5)) % M64, 'method': self.text(field(r, 6)), 'name': self.text(field(r, 7))}
+        return {k: v for k, v in t.items() if v or k != 'name'}
+
     def lines(self):
         agents = [(field(w, 1), sort_key(w[0])) for w in self.record[13]]
         assert agents == sorted(set(agents)), 'agents are not in order'
         return [self.head()] + [self.window(w) for w in self.record[13]]
 
 
-CONTACT_TAIL = [0, 0, 0, []]
+CONTACT_TAIL = [0, 0, 0, [], [], []]
 
 
 def rewrite(record, change):
@@ -139,16 +162,18 @@ def rewrite(record, change):
     windows = []
     for w in record[13]:
         w = list(w)
-        for i in (4, 5, 6):
-            w[i] = [change('element', list(r)) for r in w[i]]
+        for i in range(4, len(w)):
+            w[i] = [change('contact' if i == 4 else 'element', list(r)) for r in w[i]]
         windows.append(change('window', w))
     account = change('account', list(record[12])) if record[12] is not None else None
     return change('batch', [*record[:12], account, windows])
 
 
-def append_fields(_, record):
-    if len(record) >= 19:
+def append_fields(what, record):
+    if what == 'contact':
         record += CONTACT_TAIL[len(record) - 19:]
+    if what == 'window':
+        record += [[]] * (9 - len(record))
     return record + [{'later': [1, -2.5, None]}, b'bytes', -1]
 
 
@@ -187,7 +212,8 @@ def mark_texts(record):
     record[3], record[4] = record[3].decode(), record[4].decode()
     if record[12] is not None:
         record[12] = record[12][:14] + [[as_text(v) for v in record[12][14]]]
-    record[13] = [[*w[:4], [contact(list(c)) for c in w[4]], [named(list(d), 0) for d in w[5]], [named(list(c), 1) for c in w[6]]] for w in record[13]]
+    record[13] = [[*w[:4], [contact(list(c)) for c in w[4]], [named(list(d), 0) for d in w[5]], [named(list(c), 1) for c in w[6]],
+                   *([named(named(list(r), a), b) for r in part] for part, a, b in zip(w[7:], (20, 6), (21, 7)))] for w in record[13]]
     return record
 
 

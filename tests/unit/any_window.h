@@ -81,6 +81,8 @@ static inline void any_contact(struct any *any, struct nj_contact *c)
 	c->bytes_out = any_count(any);
 	c->bytes_in = any_count(any);
 	c->flow_bytes = any_count(any);
+	c->began = any_count(any) * 0x9e3779b97f4a7c15ull;
+	c->ended = any_below(any, 2) ? c->began << 1 : 0;
 	c->first_ns = any_time(any);
 	c->last_ns = c->first_ns + any_count(any);
 	if (any_below(any, 3) == 0)
@@ -119,6 +121,53 @@ static inline void any_client(struct any *any, struct nj_client *c)
 	c->first_ns = any_time(any);
 	c->peer.byte[15] = (uint8_t)any_below(any, 3);
 	c->port = (uint16_t)any_below(any, 3);
+}
+
+static inline void any_exchange(struct any *any, struct nj_exchange *e)
+{
+	uint32_t key = any_key(any);
+	memset(e, 0, sizeof *e);
+	e->start_ns = ANY_START_NS + key / 4 * 1000000ull - 5000000;
+	e->peer.byte[15] = (uint8_t)(key & 1);
+	e->port = (uint16_t)(443 + (key >> 1 & 1));
+	e->flow_port = 50000;
+	e->protocol = key % 3 == 0 ? 17 : 6;
+	e->form = (uint8_t)any_below(any, 3);
+	e->score = (uint16_t)any_below(any, 3) * 400;
+	e->end_ns = e->start_ns + any_count(any);
+	e->bytes_up = any_count(any);
+	e->bytes_down = any_count(any);
+	e->burst_ms = (uint32_t)any_count(any);
+	e->wait_ms = (uint32_t)any_count(any);
+	e->answer_ms = (uint32_t)any_count(any);
+	e->records_up = (uint32_t)any_count(any);
+	e->records_down = (uint32_t)any_count(any);
+	e->record_p50_bytes = (uint32_t)any_count(any);
+	e->gap_p50_us = (uint32_t)any_count(any);
+	e->flags = (uint16_t)any_below(any, 8192);
+	e->api = (uint8_t)any_below(any, NJ_APIS_N);
+	e->client_kind = (uint8_t)any_below(any, 4);
+	if (e->client_kind != 0)
+		snprintf(e->client, sizeof e->client, "t13d1516h2_%u", any_below(any, 9));
+	if (any_below(any, 2))
+		snprintf(e->name, sizeof e->name, "api-%u.example", any_below(any, 9));
+}
+
+static inline void any_tool(struct any *any, struct nj_tool *t)
+{
+	uint32_t key = any_key(any);
+	memset(t, 0, sizeof *t);
+	t->peer.byte[15] = (uint8_t)(key & 1);
+	t->port = 3000;
+	t->kind = (uint8_t)(1 + key % 3);
+	t->external = (uint8_t)any_below(any, 2);
+	t->calls = (uint32_t)any_count(any);
+	t->first_ns = any_time(any);
+	snprintf(t->method, sizeof t->method, "tools/%u", key % 7);
+	if (key % 5000 != 0)
+		snprintf(t->name, sizeof t->name, "tool_%u", key);
+	else
+		snprintf(t->method, sizeof t->method, "list/%u", key); /* names none */
 }
 
 /* Sorts a list and keeps one of each key; gives the length. */
@@ -169,6 +218,8 @@ static inline struct nj_window any_window(struct any *any)
 	ANY_LIST(any, &w, contacts, struct nj_contact, any_contact, nj_contact_compare);
 	ANY_LIST(any, &w, domains, struct nj_domain, any_domain, nj_domain_compare);
 	ANY_LIST(any, &w, clients, struct nj_client, any_client, nj_client_compare);
+	ANY_LIST(any, &w, exchanges, struct nj_exchange, any_exchange, nj_exchange_compare);
+	ANY_LIST(any, &w, tools, struct nj_tool, any_tool, nj_tool_compare);
 	return w;
 }
 

@@ -99,10 +99,11 @@ static void test_cap_does_not_depend_on_partition(void **state)
 		struct nj_window again = capped(&whole);
 		check_equal(&stepwise, &whole, "cap(cap(cap A + cap B) + cap C) = cap(A + B + C)", seed);
 		check_equal(&again, &whole, "cap(cap A) = cap A", seed);
-		assert_true(whole.contacts_n <= NJ_CONTACTS_MAX && whole.domains_n <= NJ_DOMAINS_MAX &&
-			    whole.clients_n <= NJ_CLIENTS_MAX);
+		assert_true(nj_window_is_capped(&whole));
 		assert_int_equal(whole.contacts_n + whole.features.contacts_rest,
 				 abc.contacts_n + abc.features.contacts_rest);
+		assert_int_equal(whole.exchanges_n + whole.features.exchanges_rest,
+				 abc.exchanges_n + abc.features.exchanges_rest);
 	}
 }
 
@@ -139,7 +140,9 @@ static void test_contact_rules(void **state)
 			       .last_ns = 9,
 			       .name = "b",
 			       .bursts_n = 3,
-			       .burst_ms = {1, 5, 7}};
+			       .burst_ms = {1, 5, 7},
+			       .began = 5,
+			       .ended = 8};
 	struct nj_contact y = {.port = 443,
 			       .flow_port = 4000,
 			       .flow_bytes = 10,
@@ -150,7 +153,9 @@ static void test_contact_rules(void **state)
 			       .external = 1,
 			       .name = "a",
 			       .bursts_n = 3,
-			       .burst_ms = {2, 5, 9}};
+			       .burst_ms = {2, 5, 9},
+			       .began = 3,
+			       .ended = 16};
 	struct nj_window a = {.contacts = &x, .contacts_n = 1}, b = {.contacts = &y, .contacts_n = 1};
 	assert_true(nj_window_merge(&a, &b, &arena));
 	struct nj_contact *c = a.contacts;
@@ -164,7 +169,69 @@ static void test_contact_rules(void **state)
 	assert_int_equal(c->bursts_n, 4);
 	const uint16_t bursts[] = {1, 2, 5, 5};
 	assert_memory_equal(c->burst_ms, bursts, sizeof bursts);
+	assert_true(c->began == 7 && c->ended == 24);
 	assert_int_equal(x.flow_port, 5000); /* the old list stays */
+}
+
+static void test_slots_cover_the_window(void **state)
+{
+	(void)state;
+	assert_int_equal(nj_window_slot(10000, 0), 0);
+	assert_int_equal(nj_window_slot(10000, 156), 0);
+	assert_int_equal(nj_window_slot(10000, 157), 1);
+	assert_int_equal(nj_window_slot(10000, 9999), 63);
+	assert_int_equal(nj_window_slot(10000, UINT32_MAX), 63);
+	assert_int_equal(nj_window_slot(10, 9), 57);
+}
+
+/* An exchange is one event, however often it is told; tools are counted. */
+static void test_exchange_and_tool_rules(void **state)
+{
+	(void)state;
+	nj_arena_reset(&arena);
+	struct nj_exchange x = {.start_ns = 9, .score = 300, .bytes_up = 10},
+			   y = {.start_ns = 9, .score = 200, .bytes_up = 99};
+	struct nj_tool t = {.port = 1, .calls = UINT32_MAX, .first_ns = 8, .method = "tools/call"};
+	struct nj_tool u = {.port = 1, .calls = 2, .first_ns = 5, .external = 1, .method = "tools/call"};
+	struct nj_window a = {.exchanges = &x, .exchanges_n = 1, .tools = &t, .tools_n = 1};
+	struct nj_window b = {.exchanges = &y, .exchanges_n = 1, .tools = &u, .tools_n = 1};
+	assert_true(nj_window_merge(&a, &b, &arena));
+	assert_int_equal(a.exchanges_n, 1);
+	assert_int_equal(a.exchanges[0].score, 300);
+	assert_int_equal(a.exchanges[0].bytes_up, 10);
+	assert_int_equal(a.tools_n, 1);
+	assert_int_equal(a.tools[0].calls, UINT32_MAX);
+	assert_int_equal(a.tools[0].first_ns, 5);
+	assert_int_equal(a.tools[0].external, 1);
+}
+
+/* What looks most like a model stays; the calls to tools that are left out are counted, not the tools. */
+static void test_cap_keeps_what_looks_like_a_model(void **state)
+{
+	(void)state;
+	nj_arena_reset(&arena);
+	struct nj_exchange e[100];
+	struct nj_tool t[100];
+	memset(e, 0, sizeof e);
+	memset(t, 0, sizeof t);
+	for (unsigned i = 0; i < 100; i++) {
+		e[i].start_ns = 1 + i;
+		e[i].bytes_up = 1000000 + i;
+		t[i].port = (uint16_t)(1 + i);
+		t[i].calls = 2;
+	}
+	e[0] = (struct nj_exchange){.start_ns = 1, .flags = NJ_EXCHANGE_KNOWN_NAME};
+	e[1] = (struct nj_exchange){.start_ns = 2, .score = 700};
+	e[2] = (struct nj_exchange){.start_ns = 3, .flags = NJ_EXCHANGE_API_SHAPE};
+	struct nj_window w = {.exchanges = e, .exchanges_n = 100, .tools = t, .tools_n = 100};
+	w = capped(&w);
+	assert_int_equal(w.exchanges_n, NJ_EXCHANGES_MAX);
+	assert_int_equal(w.features.exchanges_rest, 100 - NJ_EXCHANGES_MAX);
+	for (unsigned i = 0; i < 3; i++)
+		assert_int_equal(w.exchanges[i].start_ns, 1 + i);
+	assert_int_equal(w.exchanges[3].start_ns, 1 + 100 - (NJ_EXCHANGES_MAX - 3)); /* the largest uploads */
+	assert_int_equal(w.tools_n, NJ_TOOLS_MAX);
+	assert_int_equal(w.features.tools_rest, 2 * (100 - NJ_TOOLS_MAX));
 }
 
 static void test_scalar_rules(void **state)
@@ -231,7 +298,8 @@ static void test_json_names_everything(void **state)
 	nj_arena_reset(&arena);
 	struct any any = {.seed = 2, .arena = &arena, .keys = 5, .list_max = 3};
 	struct nj_window w = {0};
-	while (w.contacts_n == 0 || w.domains_n == 0 || w.clients_n == 0 || w.rest_ports == NULL)
+	while (w.contacts_n == 0 || w.domains_n == 0 || w.clients_n == 0 || w.exchanges_n == 0 || w.tools_n == 0 ||
+	       w.rest_ports == NULL || w.contacts[0].began == 0)
 		w = any_window(&any);
 	w.features.tickets_rc4 = 77;
 	struct nj_json_out out = {0};
@@ -242,7 +310,10 @@ static void test_json_names_everything(void **state)
 					    "\"rest_ports\":[[",
 					    "\"contacts\":[{\"peer\":",
 					    "\"domains\":[{\"name\":\"domain-",
-					    "\"clients\":[{\"kind\":"};
+					    "\"clients\":[{\"kind\":",
+					    "\"began\":[",
+					    "\"exchanges\":[{\"start_ns\":",
+					    "\"tools\":[{\"peer\":"};
 	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
 		if (strstr(out.text, parts[i]) == NULL)
 			fail_msg("%s lacks %s", out.text, parts[i]);
@@ -256,6 +327,9 @@ int main(void)
 		cmocka_unit_test(test_cap_does_not_depend_on_partition),
 		cmocka_unit_test(test_full_arena_changes_nothing),
 		cmocka_unit_test(test_contact_rules),
+		cmocka_unit_test(test_slots_cover_the_window),
+		cmocka_unit_test(test_exchange_and_tool_rules),
+		cmocka_unit_test(test_cap_keeps_what_looks_like_a_model),
 		cmocka_unit_test(test_scalar_rules),
 		cmocka_unit_test(test_rest_counts_what_is_left_out),
 		cmocka_unit_test(test_memory_is_what_a_copy_takes),

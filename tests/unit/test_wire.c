@@ -136,8 +136,7 @@ static void test_damage_stays_within_bounds(void **state)
 		assert_true(back.windows_n <= NJ_BATCH_WINDOWS_MAX);
 		for (uint32_t i = 0; i < back.windows_n; i++) {
 			const struct nj_window *w = &back.windows[i];
-			assert_true(w->contacts_n <= NJ_CONTACTS_MAX && w->domains_n <= NJ_DOMAINS_MAX &&
-				    w->clients_n <= NJ_CLIENTS_MAX);
+			assert_true(nj_window_is_capped(w));
 			for (uint32_t j = 1; j < w->contacts_n; j++)
 				assert_true(nj_contact_compare(&w->contacts[j - 1], &w->contacts[j]) < 0);
 		}

@@ -375,6 +375,7 @@ static void udp_reply_answers(void **state)
 	assert_int_equal(w->window.features.bytes_out_external, 4);
 	assert_int_equal(w->window.features.bytes_in_external, 5);
 	assert_int_equal(w->contacts[0].bursts, 2); /* a second of silence between them */
+	assert_int_equal(__builtin_popcountll(w->contacts[0].began), 2);
 	rig_free(rig);
 }
 
