@@ -78,6 +78,23 @@ static int parse_flag(const struct nj_option *option, const char *text, struct n
 	return nj_fail(message, NJ_ERR_USAGE, "%s: '%.40s' is neither true nor false", option->name, text);
 }
 
+/* The place of *text* among the words "a|b|c". */
+static int parse_choice(const struct nj_option *option, const char *text, struct nj_message *message,
+			uint32_t *ret_place)
+{
+	size_t length = strlen(text);
+	uint32_t place = 0;
+	for (const char *word = option->unit;; place++) {
+		size_t n = strcspn(word, "|");
+		if (n == length && memcmp(word, text, n) == 0)
+			return *ret_place = place, NJ_OK;
+		if (word[n] == '\0')
+			break;
+		word += n + 1;
+	}
+	return nj_fail(message, NJ_ERR_USAGE, "%s: '%.40s' is none of %s", option->name, text, option->unit);
+}
+
 static int copy_text(const struct nj_option *option, const char *text, size_t length, struct nj_message *message,
 		     char *ret_text)
 {
@@ -156,6 +173,8 @@ static int parse_value(const struct nj_option *option, const char *text, void *c
 		return parse_flag(option, text, message, field);
 	case NJ_OPTION_TEXT:
 		return parse_text(option, text, message, field);
+	case NJ_OPTION_CHOICE:
+		return parse_choice(option, text, message, field);
 	case NJ_OPTION_LIST:
 		return parse_list(option, text, message, field);
 	default:
@@ -297,7 +316,8 @@ const char *nj_config_difference(const struct nj_schema *schema, const void *a, 
 
 static bool has_range(const struct nj_option *option)
 {
-	return option->type != NJ_OPTION_FLAG && option->type != NJ_OPTION_TEXT && option->type != NJ_OPTION_LIST;
+	return option->type != NJ_OPTION_FLAG && option->type != NJ_OPTION_TEXT && option->type != NJ_OPTION_LIST &&
+	       option->type != NJ_OPTION_CHOICE;
 }
 
 void nj_config_help(const struct nj_schema *schema, FILE *file)
@@ -308,6 +328,8 @@ void nj_config_help(const struct nj_schema *schema, FILE *file)
 		if (has_range(option))
 			fprintf(file, "\n  %-24s   %.15g to %.15g %s, default %s", "", option->min, option->max,
 				option->unit, option->otherwise);
+		else if (option->type == NJ_OPTION_CHOICE)
+			fprintf(file, "\n  %-24s   %s, default %s", "", option->unit, option->otherwise);
 		else
 			fprintf(file, "\n  %-24s   default %s", "",
 				*option->otherwise != '\0' ? option->otherwise : "none");
@@ -330,6 +352,14 @@ static void dump_text(const char *text, FILE *file)
 	fputc('"', file);
 }
 
+static void dump_choice(const struct nj_option *option, uint32_t place, FILE *file)
+{
+	const char *word = option->unit;
+	for (; place > 0; place--)
+		word += strcspn(word, "|") + 1;
+	fprintf(file, "\"%.*s\"", (int)strcspn(word, "|"), word);
+}
+
 static void dump_list(const struct nj_option_list *list, FILE *file)
 {
 	fputc('[', file);
@@ -348,6 +378,9 @@ static void dump_value(const struct nj_option *option, const void *field, FILE *
 		break;
 	case NJ_OPTION_TEXT:
 		dump_text(field, file);
+		break;
+	case NJ_OPTION_CHOICE:
+		dump_choice(option, *(const uint32_t *)field, file);
 		break;
 	case NJ_OPTION_LIST:
 		dump_list(field, file);

@@ -30,14 +30,15 @@ struct nj_option_list {
 };
 
 /* The field of each TYPE. DURATION is in the row's unit ("ms" or "s") and may be written with any of ms, s, min, h, d;
- * BYTES with k, M, G (powers of 1024). For TEXT and LIST, min and max bound the length of a text and the number of
- * elements. */
+ * BYTES with k, M, G (powers of 1024). CHOICE is the place of a word among those of the row's unit, "off|log|kill".
+ * For TEXT and LIST, min and max bound the length of a text and the number of elements. */
 #define NJ_OPTION_FIELD_COUNT(name)                                     uint32_t name;
 #define NJ_OPTION_FIELD_DURATION(name)                                  uint32_t name;
 #define NJ_OPTION_FIELD_BYTES(name)                                     uint64_t name;
 #define NJ_OPTION_FIELD_REAL(name)                                      double name;
 #define NJ_OPTION_FIELD_FLAG(name)                                      bool name;
 #define NJ_OPTION_FIELD_TEXT(name)                                      char name[NJ_OPTION_TEXT_MAX];
+#define NJ_OPTION_FIELD_CHOICE(name)                                    uint32_t name;
 #define NJ_OPTION_FIELD_LIST(name)                                      struct nj_option_list name;
 #define NJ_OPTION_FIELD(name, type, unit, min, max, otherwise, meaning) NJ_OPTION_FIELD_##type(name)
 #define NJ_OPTION_ROW(structure, name, type, unit, min, max, otherwise, meaning)                                       \
@@ -50,6 +51,7 @@ enum nj_option_type {
 	NJ_OPTION_REAL,
 	NJ_OPTION_FLAG,
 	NJ_OPTION_TEXT,
+	NJ_OPTION_CHOICE,
 	NJ_OPTION_LIST,
 };
 

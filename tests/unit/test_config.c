@@ -18,6 +18,7 @@
 	OPT(spool, BYTES, "B", 1024, 1e12, "64M", "journal bound")                                                     \
 	OPT(budget, REAL, "1/d", 0.1, 1000, "2.5", "alerts a day")                                                     \
 	OPT(strict, FLAG, "", 0, 0, "false", "be strict")                                                              \
+	OPT(calls, CHOICE, "off|log|kill", 0, 0, "kill", "what to do")                                                 \
 	OPT(sensor, TEXT, "", 0, 8, "", "name")                                                                        \
 	OPT(peers, LIST, "", 1, 3, "a,b", "endpoints")
 
@@ -59,6 +60,7 @@ static void test_defaults(void **state)
 	assert_int_equal(c.spool, 64 << 20);
 	assert_true(c.budget == 2.5);
 	assert_false(c.strict);
+	assert_int_equal(c.calls, 2);
 	assert_string_equal(c.sensor, "");
 	assert_int_equal(c.peers.n, 2);
 	assert_string_equal(c.peers.text[1], "b");
@@ -116,6 +118,9 @@ static void test_refused_whole_and_by_line(void **state)
 	refuse("idle: 1 ms\n", "not a number of s");
 	refuse("budget: inf\n", "not a number");
 	refuse("strict: maybe\n", "neither true nor false");
+	refuse("calls: lo\n", ":1: calls: 'lo' is none of off|log|kill");
+	refuse("calls: log|kill\n", "is none of");
+	refuse("calls: ''\n", "is none of");
 	refuse("sensor: much-too-long\n", "0 to 8 characters");
 	refuse("sensor: [a]\n", "expects one value");
 	refuse("peers: []\n", "at least 1");
@@ -131,8 +136,10 @@ static void test_dump_loads_to_the_same(void **state)
 	struct nj_message m;
 	memset(&c, 0, sizeof c);
 	nj_config_defaults(&schema, &c);
-	assert_int_equal(load("sensor: 'a\"\\: #'\npeers: ['x y', \"\\t\"]\nbudget: 0.1\nspool: 123456789\n", &c, &m),
-			 NJ_OK);
+	assert_int_equal(
+		load("sensor: 'a\"\\: #'\npeers: ['x y', \"\\t\"]\nbudget: 0.1\nspool: 123456789\ncalls: log\n", &c,
+		     &m),
+		NJ_OK);
 	char path[64];
 	write_file(path, "");
 	FILE *file = fopen(path, "w");
@@ -144,6 +151,8 @@ static void test_dump_loads_to_the_same(void **state)
 	unlink(path);
 	assert_string_equal(again.sensor, c.sensor);
 	assert_string_equal(again.peers.text[1], "\t");
+	assert_int_equal(c.calls, 1);
+	assert_int_equal(again.calls, 1);
 	assert_true(again.budget == c.budget && again.spool == c.spool && again.strict == c.strict);
 }
 
