@@ -26,7 +26,11 @@
 	OPT(alerts_per_day, REAL, "alerts", 0.01, 1000000, "20", "how many alerts a day people want to be paged for")  \
 	OPT(journal_bytes_max, BYTES, "B", 1048576, 1099511627776.0, "1G",                                             \
 	    "bound of the journal; beyond it the oldest entries are dropped and counted")                              \
-	OPT(pending_bytes_max, BYTES, "B", 1048576, 1099511627776.0, "256M", "bound of what waits for slower sensors")
+	OPT(pending_bytes_max, BYTES, "B", 1048576, 1099511627776.0, "256M", "bound of what waits for slower sensors") \
+	OPT(user, TEXT, "", 0, 31, "", "who to become at the start; empty: stays who it is")                           \
+	OPT(seccomp, CHOICE, "off|log|kill", 0, 0, "kill",                                                             \
+	    "what happens at a system call that an aggregator has no use for")                                         \
+	OPT(landlock, FLAG, "", 0, 0, "true", "reach no files but those named here, where the kernel offers that")
 
 struct nj_aggregator_config {
 	NJ_AGGREGATOR_OPTIONS(NJ_OPTION_FIELD)

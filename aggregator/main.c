@@ -2,20 +2,23 @@
  * parts, steps them until a signal or, with --once, until every sensor has finished. */
 #include "aggregator/aggregator.h"
 #include "aggregator/aggregator_config.h"
+#include "aggregator/aggregator_confine.h"
 #include "common/daemon.h"
 #include "common/inventory.h"
 #include "common/log.h"
+#include "common/notify.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define FAREWELL_MS 10000 /* longer than a sensor is silent before it greets again */
 
 struct arguments {
 	struct nj_aggregator_config config;
-	const char *endpoint_file;
+	const char *endpoint_file, *config_path; /* NULL without one */
 	bool alerts, once, check;
 };
 
@@ -71,25 +74,83 @@ static void report(const struct nj_aggregator *aggregator)
 	       (unsigned long long)c.alerts_merged);
 }
 
+static void tell_confinement(const struct nj_confine *confine)
+{
+	char text[800];
+	nj_confine_text(confine, text, sizeof text);
+	nj_log(NJ_LOG_NOTICE, "confined to %s", text);
+	if (confine->privilege.is_root)
+		nj_log(NJ_LOG_WARNING,
+		       "it runs as root, without the powers of root; --set user=NAME names a better user");
+}
+
+static uint64_t monotonic_ns(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+/* A sign of life from the loop that does the work: when it stands still, the supervisor starts the aggregator again. */
+static void tell_supervisor(struct nj_notify *notify, const struct nj_aggregator *aggregator)
+{
+	char status[256];
+	uint64_t now_ns = monotonic_ns();
+	if (!nj_notify_is_due(notify, now_ns))
+		return;
+	struct nj_aggregator_counts c = nj_aggregator_counts(aggregator);
+	snprintf(status, sizeof status,
+		 "%llu batches, %llu refused, %llu lost by sensors; %llu windows, %llu late; %llu alerts",
+		 (unsigned long long)c.batches_received, (unsigned long long)c.batches_refused,
+		 (unsigned long long)c.gaps, (unsigned long long)c.windows_received, (unsigned long long)c.windows_late,
+		 (unsigned long long)c.alerts_paged);
+	nj_notify_alive(notify, now_ns, status);
+}
+
+/* The parts, and what confines them around: files before the first thread, system calls after the last. */
+static int open_parts(const struct arguments *arguments, const struct nj_aggregator_options *options,
+		      const struct nj_aggregator_listener *listener, struct nj_message *message,
+		      struct nj_aggregator **ret_aggregator)
+{
+	struct nj_confine confine;
+	const struct nj_aggregator_config *config = &arguments->config;
+	nj_aggregator_confine(config, arguments->config_path, arguments->endpoint_file, &confine);
+	int error = nj_confine_start(&confine, config->user, config->landlock, message);
+	if (error == 0)
+		error = nj_aggregator_new(options, listener, message, ret_aggregator);
+	if (error == 0)
+		error = nj_confine_finish(&confine, config->seccomp, message);
+	if (error == 0)
+		tell_confinement(&confine);
+	return error;
+}
+
 static int run(const struct arguments *arguments, const struct nj_aggregator_options *options,
 	       struct nj_message *message)
 {
-	struct nj_aggregator *aggregator;
+	struct nj_aggregator *aggregator = NULL;
+	struct nj_notify notify;
 	bool print_failed = false;
 	struct nj_aggregator_listener listener = {.context = &print_failed,
 						  .alert = arguments->alerts ? print_alert : NULL};
-	int error = nj_aggregator_new(options, &listener, message, &aggregator);
-	if (error != 0)
+	int error = open_parts(arguments, options, &listener, message, &aggregator);
+	if (error != 0) {
+		nj_aggregator_free(&aggregator);
 		return error;
+	}
 	nj_daemon_watch_signals();
 	if (arguments->endpoint_file != NULL)
 		error = write_endpoint(arguments->endpoint_file, nj_aggregator_endpoint(aggregator), message);
+	nj_notify_init(&notify, monotonic_ns());
+	nj_notify_ready("listening");
 	int more = 1;
 	while (error == 0 && !nj_daemon_stopping() && !print_failed && !(more == 0 && arguments->once)) {
+		tell_supervisor(&notify, aggregator);
 		more = nj_aggregator_step(aggregator, 200, message);
 		if (more < 0)
 			error = more;
 	}
+	nj_notify_stopping("closing");
 	if (error == 0 && more == 0)
 		nj_aggregator_farewell(aggregator, FAREWELL_MS);
 	if (print_failed)
@@ -150,6 +211,7 @@ int main(int argc, char **argv)
 	nj_log_init(daemon.program);
 	int error = nj_daemon_parse(&daemon, &message);
 	arguments.check = daemon.check;
+	arguments.config_path = daemon.config_path;
 	if (error == 0 && !nj_daemon_told(&daemon))
 		error = start(&arguments, &message);
 	nj_daemon_fini(&daemon);

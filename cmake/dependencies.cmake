@@ -1,7 +1,8 @@
 # Every library Nightjar stands on; docs/dependencies.md says why each was chosen.
 find_package(PkgConfig REQUIRED)
 find_package(Threads REQUIRED)
-foreach(module libpcap libndpi libzmq sqlite3 jansson yaml-0.1 libpsl libxxhash libcrypto zlib libzstd jemalloc)
+foreach(module libpcap libndpi libzmq sqlite3 jansson yaml-0.1 libpsl libxxhash libcrypto zlib libzstd jemalloc
+               libcap-ng libseccomp libsystemd)
   string(MAKE_C_IDENTIFIER ${module} id)
   pkg_check_modules(${id} REQUIRED IMPORTED_TARGET ${module})
 endforeach()

@@ -81,6 +81,7 @@ static int take_common(struct reading *r, int at, const char *value, struct nj_m
 	struct nj_daemon ignored, *d = r->daemon != NULL ? r->daemon : &ignored;
 	switch (at) {
 	case AT_CONFIG:
+		d->config_path = value;
 		return nj_config_load(of->schema, value, r->config, of->config_size, message);
 	case AT_SET:
 		return nj_config_set(of->schema, value, r->config, message);

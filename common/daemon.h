@@ -28,7 +28,8 @@ struct nj_daemon {
 	char **argv;
 	/* what nj_daemon_parse() found */
 	bool check, dump, version, help;
-	const char **operands; /* argv's; room for all */
+	const char *config_path; /* the last --config; NULL without one */
+	const char **operands;   /* argv's; room for all */
 	uint32_t operands_n;
 };
 

@@ -4,12 +4,15 @@
 #include "common/daemon.h"
 #include "common/inventory.h"
 #include "common/log.h"
+#include "common/notify.h"
 #include "sensor/capture.h"
 #include "sensor/pipeline.h"
 #include "sensor/sensor_config.h"
+#include "sensor/sensor_confine.h"
 #include "sensor/shipper.h"
 
 #include <stdio.h>
+#include <time.h>
 
 #define FRAMES_A_STEP 8192
 #define COMMIT_TICKS  64 /* a file can be read again: many windows may share a synchronisation of the disk */
@@ -18,6 +21,7 @@ struct arguments {
 	struct nj_sensor_config config;
 	const char **paths; /* of --read and whatever follows the options */
 	uint32_t paths_n;
+	const char *config_path; /* NULL without one */
 	bool check;
 };
 
@@ -29,6 +33,9 @@ struct sensor {
 	struct nj_capture *capture;
 	struct nj_shipper *shipper;
 	struct nj_pipeline *pipeline;
+	struct nj_confine confine;
+	struct nj_notify notify;
+	uint64_t told_frames, told_ns; /* of the last status, for the rate */
 };
 
 static const char usage[] =
@@ -74,12 +81,61 @@ static int open_parts(struct sensor *s, const struct arguments *a, struct nj_mes
 	const struct nj_capture_inputs inputs = {
 		.paths = a->paths, .paths_n = a->paths_n, .filter = a->config.bpf[0] != '\0' ? a->config.bpf : NULL};
 	int err = nj_capture_open_files(&inputs, message, &s->capture);
+	nj_sensor_confine(&a->config, a->config_path, false, &s->confine);
+	if (err == NJ_OK) /* what needs rights is open; what is written comes after, in the name of its user */
+		err = nj_confine_start(&s->confine, a->config.user, a->config.landlock, message);
 	if (err == NJ_OK)
 		err = nj_shipper_new(&s->shipper_options, message, &s->shipper);
 	if (err < 0)
 		return err;
 	struct nj_window_sink sink = nj_shipper_sink(s->shipper);
-	return nj_pipeline_new(&s->pipeline_options, s->capture, &sink, NULL, NULL, message, &s->pipeline);
+	err = nj_pipeline_new(&s->pipeline_options, s->capture, &sink, NULL, NULL, message, &s->pipeline);
+	return err == NJ_OK ? nj_confine_finish(&s->confine, a->config.seccomp, message) : err;
+}
+
+static void tell_confinement(const struct sensor *s)
+{
+	char text[800];
+	nj_confine_text(&s->confine, text, sizeof text);
+	nj_log(NJ_LOG_NOTICE, "confined to %s", text);
+	if (s->confine.privilege.is_root)
+		nj_log(NJ_LOG_WARNING,
+		       "it runs as root, without the powers of root; --set user=NAME names a better user");
+}
+
+static uint64_t monotonic_ns(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+static void make_status(struct sensor *s, uint64_t now_ns, char *text, size_t size)
+{
+	struct nj_pipeline_totals totals;
+	struct nj_shipper_counts c = nj_shipper_counts(s->shipper);
+	nj_pipeline_totals(s->pipeline, &totals);
+	const struct nj_sensor_account *account = &totals.account;
+	double seconds = (double)(now_ns - s->told_ns) / 1e9;
+	snprintf(text, size, "%.0f packets/s, %llu of %llu dropped; %llu windows shipped, %llu spooled, %llu dropped",
+		 seconds > 0 ? (double)(account->frames_seen - s->told_frames) / seconds : 0,
+		 (unsigned long long)(account->frames_seen - account->frames_decoded),
+		 (unsigned long long)account->frames_seen, (unsigned long long)c.windows_shipped,
+		 (unsigned long long)c.windows_spooled,
+		 (unsigned long long)(c.windows_dropped_full + c.windows_dropped_error));
+	s->told_frames = account->frames_seen;
+	s->told_ns = now_ns;
+}
+
+/* A sign of life from the loop that does the work: when it stands still, the supervisor starts the sensor again. */
+static void tell_supervisor(struct sensor *s)
+{
+	char status[256];
+	uint64_t now_ns = monotonic_ns();
+	if (!nj_notify_is_due(&s->notify, now_ns))
+		return;
+	make_status(s, now_ns, status, sizeof status);
+	nj_notify_alive(&s->notify, now_ns, status);
 }
 
 static void close_parts(struct sensor *s)
@@ -97,8 +153,10 @@ static int read_all(struct sensor *s, struct nj_message *message)
 	while (more > 0) {
 		if (nj_daemon_stopping())
 			nj_capture_stop(s->capture);
+		tell_supervisor(s);
 		more = nj_pipeline_step(s->pipeline, FRAMES_A_STEP, message);
 	}
+	nj_notify_stopping("waiting for the last acknowledgement");
 	int err = more == 0 ? nj_shipper_finish(s->shipper) : more;
 	if (err < 0 && nj_shipper_message(s->shipper)[0] != '\0')
 		nj_fail(message, err, "%s", nj_shipper_message(s->shipper));
@@ -148,7 +206,11 @@ static int run(struct sensor *s, const struct arguments *a, struct nj_message *m
 	err = open_parts(s, a, message);
 	if (err < 0)
 		return err;
+	tell_confinement(s);
 	nj_daemon_watch_signals();
+	s->told_ns = monotonic_ns();
+	nj_notify_init(&s->notify, s->told_ns);
+	nj_notify_ready("reading");
 	err = read_all(s, message);
 	report(s);
 	return err < 0 ? err : tell_damage(s, message);
@@ -159,6 +221,7 @@ static int act(const struct nj_daemon *daemon, struct arguments *a, struct nj_me
 	a->paths = daemon->operands;
 	a->paths_n = daemon->operands_n;
 	a->check = daemon->check;
+	a->config_path = daemon->config_path;
 	if (a->paths_n == 0 && !a->check)
 		return nj_fail(message, NJ_ERR_USAGE, "nothing to read; see --help");
 	struct sensor sensor = {0};

@@ -34,6 +34,10 @@
 	OPT(answer, DURATION, "s", 1, 60, "5", "how long an opened flow may wait for its answer")                      \
 	OPT(ndpi_tcp_packets, COUNT, "packets", 0, 64, "10", "payload packets of a TCP flow shown to nDPI")            \
 	OPT(ndpi_udp_packets, COUNT, "packets", 0, 64, "6", "payload packets of a UDP flow shown to nDPI")             \
+	OPT(user, TEXT, "", 0, 31, "", "who to become once what needs rights is open; empty: stays who it is")         \
+	OPT(seccomp, CHOICE, "off|log|kill", 0, 0, "kill",                                                             \
+	    "what happens at a system call that a sensor has no use for")                                              \
+	OPT(landlock, FLAG, "", 0, 0, "true", "reach no files but those named here, where the kernel offers that")     \
 	OPT(memory_max, BYTES, "B", 16777216, 1099511627776.0, "4G",                                                   \
 	    "refuse to start when all tables together could take more")
 

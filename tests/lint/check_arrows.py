@@ -30,6 +30,10 @@ OWNERS = {
     r'libpsl\.h': 'common/psl.c',
     r'xxhash\.h': 'common/hash.c',
     r'openssl/.*\.h': 'common/sha.c',
+    r'cap-ng\.h': 'common/privilege.c',
+    r'seccomp\.h': 'common/seccomp.c',
+    r'linux/landlock\.h': 'common/landlock.c',
+    r'systemd/.*\.h': 'common/notify.c',
     r'jemalloc.*\.h': None,
 }
 
