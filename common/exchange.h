@@ -61,10 +61,10 @@ enum nj_ai_api {
 	NJ_APIS_N
 };
 
-/* One request and its answer on a flow that the agent opened. It is told in the window in which its end became known:
- * when the next request began, when 3 s had passed in silence (at the end of the window in which they were over), or
- * with the flow. So end_ns may lie before the window's start, by up to 3 s and a window's width, and start_ns as far
- * back as the answer took. Key: start_ns, peer, port, protocol, flow_port. */
+/* One request and its answer on a flow that the agent opened. Once answered it is told in every window in which records
+ * of it came, each time with all that is known by then: whoever remembers it replaces what it knows under the same key.
+ * It is over when another begins on the flow, or when it is not told in a window; the last telling's end_ns is then its
+ * end. Key: start_ns, peer, port, protocol, flow_port. */
 struct nj_exchange {
 	uint64_t start_ns; /* first record of the request */
 	struct nj_addr peer;
@@ -72,7 +72,7 @@ struct nj_exchange {
 	uint16_t flow_port;            /* the agent's: tells its flows apart */
 	uint8_t protocol;              /* 6 TCP, 17 QUIC */
 	uint8_t form;                  /* enum nj_exchange_form */
-	uint16_t score;                /* token-stream shape, 0..NJ_SCORE_ONE (models/stream.h); 0 unless streamed */
+	uint16_t score;                /* token-stream shape, 0..NJ_SCORE_ONE (models/tokens.h); 0 unless streamed */
 	uint64_t end_ns;               /* last record of the answer */
 	uint64_t bytes_up, bytes_down; /* U and D: sizes of records, encryption included; clear text: payload */
 	uint32_t burst_ms;             /* first to last record of the request */

@@ -66,7 +66,7 @@
 	X(quic_unread, "flows", SUM, "flows of QUIC whose ClientHello could not be read")                              \
 	X(ssh_flows, "flows", SUM, "flows opened with an SSH banner")                                                  \
 	/* exchanges: requests with an answer on flows this agent opened, wherever records or messages can be told; tools */ \
-	X(exchanges, "exchanges", SUM, "exchanges that ended")                                                         \
+	X(exchanges, "exchanges", SUM, "exchanges answered: each counts in the window in which its answer began")                                                        \
 	X(exchanges_streamed, "exchanges", SUM, "of them answered in the shape of a token stream (score of 500 and more)") \
 	X(exchanges_marked, "exchanges", SUM, "of them with a known model's name, path or header")                     \
 	X(exchange_bytes_up, "B", SUM, "sent in all of them")                                                          \

@@ -16,6 +16,7 @@
 #include "models/math.h"
 #include "models/novelty.h"
 #include "models/surprisal.h"
+#include "models/tokens.h"
 #include "models/turn.h"
 
 #include <math.h>
@@ -24,7 +25,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ARGUMENTS_MAX 4096
+#define ARGUMENTS_MAX 8192
 #define SECOND        UINT64_C(1000000000)
 
 typedef double (*model_function)(double *in, unsigned n);
@@ -334,6 +335,27 @@ static double loop_turn(double *in, unsigned n)
 	return loop_of(in, n).turn_s;
 }
 
+/* wait in ms, bytes of the request, then time in us and size of each record */
+static struct nj_tokens_shape tokens_of(const double *in, unsigned n)
+{
+	struct nj_tokens tokens = {0};
+	struct nj_tokens_shape shape;
+	for (unsigned i = 2; i + 1 < n; i += 2)
+		nj_tokens_add(&tokens, SECOND + (uint64_t)in[i] * 1000, (uint32_t)in[i + 1]);
+	nj_tokens_shape(&tokens, (uint32_t)in[0], (uint64_t)in[1], &shape);
+	return shape;
+}
+
+static double tokens_score(double *in, unsigned n)
+{
+	return tokens_of(in, n).score;
+}
+
+static double tokens_value(double *in, unsigned n)
+{
+	return (double)tokens_of(in + 1, n - 1).value[(unsigned)in[0]];
+}
+
 static struct nj_adapt_verdict adapt_of(double *in, unsigned n)
 {
 	struct nj_adapt adapt = {0};
@@ -459,6 +481,8 @@ static const struct {
 	FUNCTION(log_chi2_upper),
 	FUNCTION(log_add),
 	{"log2", log2_q56},
+	{"tokens_score", tokens_score},
+	{"tokens_value", tokens_value},
 	FUNCTION(quantile),
 	FUNCTION(median),
 	FUNCTION(madn),

@@ -401,9 +401,58 @@ def agents():
         emit("turn_odds", -4 + np.clip(parts, -3, 3).sum(), 20, *acts, absolute=1e-5, relative=1e-5)
 
 
+def kept(values):
+    """What the sketch keeps of a series: each one of the first 64, each second one of 128, each fourth of 256 ..."""
+    stride = 1
+    while len(values) > 64 * stride:
+        stride *= 2
+    return np.array(values[::stride], dtype=float)
+
+
+def trapezoid(x, a, b, c, d, log):
+    with np.errstate(divide="ignore"):
+        x, a, b, c, d = np.log([x, a, b, c, d]) if log else (x, a, b, c, d)
+    return float(np.interp(x, [a, b, c, d], [0, 1, 1, 0])) if d < 1e9 else float(np.interp(x, [a, b], [0, 1]))
+
+
+def token_parts(wait_ms, bytes_up, times_us, sizes):
+    sizes, gaps = np.array(sizes), np.diff(times_us)
+    small = (sizes >= 60) & (sizes <= 1200)
+    x, g = kept(sizes.tolist()), np.log(kept(gaps.tolist()) + 1)
+    low, mid, high = np.quantile(x, [0.25, 0.5, 0.75], method="lower")
+    gap = np.quantile(g, 0.5, method="lower")
+    return {0: small.mean(), 1: mid, 2: (high - low) / mid, 3: math.exp(gap) - 1, 4: ((gaps >= 4000) & (gaps <= 400000)).mean(),
+            5: 1.4826 * np.quantile(np.abs(g - gap), 0.5, method="lower"), 6: small.sum(), 7: wait_ms, 8: bytes_up}
+
+
+def tokens():
+    far = 1e12
+    corners = [(.5, .8, far, far, 0), (60, 90, 700, 1200, 1), (0, .005, .12, .35, 0), (2e3, 6e3, 150e3, 600e3, 1), (.4, .7, far, far, 0),
+               (.05, .2, .9, 1.6, 0), (16, 40, far, far, 1), (80, 150, 5000, 30000, 1), (400, 1500, far, far, 1)]
+    units = [1000, 1, 10000, 1, 1000, 1000, 1, 1, 1]
+
+    def series(n, gap_us, sigma, size, spread):
+        gaps = np.round(rng.lognormal(math.log(gap_us), sigma, n - 1)).astype(int)
+        return np.concatenate([[0], np.cumsum(gaps)]), np.clip(np.round(rng.normal(size, spread, n)), 20, 16400).astype(int)
+
+    cases = [(600, 8000, *series(n, gap, sigma, size, spread)) for n, gap, sigma, size, spread in
+             [(120, 15e3, .5, 160, 4), (400, 12e3, .4, 260, 8), (64, 30e3, .6, 300, 30), (65, 30e3, .6, 300, 30), (129, 9e3, .3, 140, 2),
+              (1000, 40e3, 1.2, 500, 60), (40, 5e3, .1, 90, 1), (30, 70e3, .8, 900, 200), (17, 20e3, .5, 120, 5), (15, 20e3, .5, 120, 5),
+              (200, 300, .5, 1400, 3), (90, 15e3, .02, 130, 0), (3000, 2500, 1.0, 110, 12), (300, 200e3, 2.0, 200, 90)]]
+    cases += [(w, u, *series(100, 15e3, .5, 160, 4)) for w, u in [(90, 8000), (20, 8000), (12000, 8000), (600, 700), (600, 100), (40000, 1e6)]]
+    for wait_ms, up, times, sizes in cases:
+        parts = token_parts(wait_ms, up, times, sizes)
+        arguments = (wait_ms, up, *np.ravel(np.column_stack([times, sizes])))
+        for part in (0, 1, 2, 3, 4, 5, 6):
+            emit("tokens_value", parts[part] * units[part], part, *arguments, absolute=3, relative=2e-3)
+        score = np.exp(np.mean([math.log(trapezoid(parts[k], *corners[k]) + 1e-3) for k in range(9)])) * 1000
+        # an error of 3 of 1000 in one membership near zero moves the ninth root by more than it does elsewhere
+        emit("tokens_score", min(score, 1000) if parts[6] >= 16 else 0, *arguments, absolute=6, relative=0.01)
+
+
 def main():
     for family in (tails, order_statistics, distinct, quantiles, excesses, fusion, sequences, baselines, beacons, names,
-                   loops, adaptive, complexities, agents):
+                   loops, adaptive, complexities, agents, tokens):
         family()
     with open(sys.argv[1], "w", encoding="ascii") as out:
         out.write("\n".join(lines) + "\n")
