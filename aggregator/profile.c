@@ -4,6 +4,8 @@
  * million addresses thus costs what it costs to fold a million nearly empty profiles, and not a byte more. */
 #include "aggregator/profile.h"
 
+#include "aggregator/profile_layout.h"
+#include "aggregator/snapshot.h"
 #include "common/block.h"
 
 #include <stdlib.h>
@@ -20,6 +22,8 @@ struct nj_profiles {
 	struct nj_summary *summary;
 	uint32_t sets_mask;
 	uint64_t turn, folded;
+	struct nj_profile **restored; /* by their number in the snapshot, while one is read */
+	uint32_t restored_n;
 };
 
 /* ---- blocks */
@@ -66,16 +70,6 @@ struct nj_block_history *nj_profile_history(struct nj_profile *profile)
 	BLOCK(history);
 }
 
-struct nj_block_ai *nj_profile_ai(struct nj_profile *profile)
-{
-	BLOCK(ai);
-}
-
-struct nj_block_access *nj_profile_access(struct nj_profile *profile)
-{
-	BLOCK(access);
-}
-
 void nj_profile_clear(struct nj_profile *profile)
 {
 	free(profile->edges);
@@ -84,8 +78,6 @@ void nj_profile_clear(struct nj_profile *profile)
 	free(profile->names);
 	free(profile->calls);
 	free(profile->history);
-	free(profile->ai);
-	free(profile->access);
 	memset(profile, 0, sizeof *profile);
 }
 
@@ -98,8 +90,6 @@ uint64_t nj_profile_bytes(const struct nj_profile *profile)
 	bytes += profile->names != NULL ? sizeof *profile->names : 0;
 	bytes += profile->calls != NULL ? sizeof *profile->calls : 0;
 	bytes += profile->history != NULL ? sizeof *profile->history : 0;
-	bytes += profile->ai != NULL ? sizeof *profile->ai : 0;
-	bytes += profile->access != NULL ? sizeof *profile->access : 0;
 	return bytes;
 }
 
@@ -232,6 +222,7 @@ void nj_profiles_free(struct nj_profiles **profiles)
 	nj_block_free((*profiles)->profile, profile_bytes(*profiles));
 	nj_block_free((*profiles)->index, index_bytes(*profiles));
 	nj_block_free((*profiles)->summary, summary_bytes(*profiles));
+	nj_profiles_restored(*profiles);
 	free(*profiles);
 	*profiles = NULL;
 }
@@ -294,12 +285,19 @@ static struct nj_summary *summary_set(const struct nj_profiles *profiles, uint64
 	return &profiles->summary[(size_t)(hash >> 32 & profiles->sets_mask) * SUMMARY_WAYS];
 }
 
-static void fold(struct nj_profiles *profiles, const struct nj_profile *profile)
+/* Where a summary goes: unused, else the one silent longest. */
+static struct nj_summary *summary_place(const struct nj_profiles *profiles, uint64_t hash)
 {
-	struct nj_summary *set = summary_set(profiles, profile->hash), *at = &set[0];
+	struct nj_summary *set = summary_set(profiles, hash), *at = &set[0];
 	for (int i = 1; i < SUMMARY_WAYS && at->used; i++)
 		if (!set[i].used || set[i].last_ns < at->last_ns)
 			at = &set[i];
+	return at;
+}
+
+static void fold(struct nj_profiles *profiles, const struct nj_profile *profile)
+{
+	struct nj_summary *at = summary_place(profiles, profile->hash);
 	*at = (struct nj_summary){.agent = profile->agent,
 				  .used = 1,
 				  .home = profile->home,
@@ -332,6 +330,8 @@ static bool unfold(struct nj_profiles *profiles, struct nj_profile *profile)
 		if (!from->used || from->hash != profile->hash ||
 		    nj_agent_id_compare(&from->agent, &profile->agent) != 0)
 			continue;
+		profile->home = from->home;
+		profile->group = from->group;
 		profile->first_ns = from->first_ns;
 		profile->last_ns = from->last_ns;
 		profile->windows = from->windows;
@@ -419,4 +419,142 @@ uint64_t nj_profiles_bytes(const struct nj_profiles *profiles)
 struct nj_profile *nj_profiles_at(struct nj_profiles *profiles, uint32_t index)
 {
 	return index < profiles->n && profiles->profile[index].used ? &profiles->profile[index] : NULL;
+}
+
+/* ---- snapshots: agents from the longest silent to the latest active, numbered so; a block says whose it is by that
+ * number. */
+
+struct table_facts {
+	uint64_t folded;
+	uint32_t agents;
+	uint32_t reserved;
+};
+
+static const struct nj_field facts_rows[] = {
+	NJ_FIELD(struct table_facts, folded),
+	NJ_FIELD(struct table_facts, agents),
+	NJ_FIELD(struct table_facts, reserved),
+};
+static const struct nj_fields facts_fields = NJ_FIELDS(struct table_facts, facts_rows, NULL);
+
+static void *block_at(const struct nj_profile *profile, const struct nj_block_layout *layout)
+{
+	void *block;
+	memcpy(&block, (const uint8_t *)profile + layout->member, sizeof block);
+	return block;
+}
+
+static void save_block(const struct nj_profiles *profiles, const struct nj_block_layout *layout,
+		       struct nj_snapshot_writer *writer)
+{
+	uint32_t number = 0;
+	nj_snapshot_section(writer, layout->section, layout->fields);
+	for (uint32_t slot = profiles->oldest; slot != 0; slot = profiles->profile[slot - 1].recent, number++) {
+		const void *block = block_at(&profiles->profile[slot - 1], layout);
+		if (block != NULL)
+			nj_snapshot_record(writer, number, block);
+	}
+}
+
+void nj_profiles_save(const struct nj_profiles *profiles, struct nj_snapshot_writer *writer)
+{
+	struct table_facts facts = {.folded = profiles->folded};
+	for (uint32_t slot = profiles->oldest; slot != 0; slot = profiles->profile[slot - 1].recent)
+		facts.agents++;
+	nj_snapshot_section(writer, "agents", &facts_fields);
+	nj_snapshot_record(writer, 0, &facts);
+	uint32_t number = 0;
+	nj_snapshot_section(writer, "profile", &nj_profile_fields);
+	for (uint32_t slot = profiles->oldest; slot != 0; slot = profiles->profile[slot - 1].recent)
+		nj_snapshot_record(writer, number++, &profiles->profile[slot - 1]);
+	for (uint32_t i = 0; i < nj_block_layouts_n; i++)
+		save_block(profiles, &nj_block_layouts[i], writer);
+	nj_snapshot_section(writer, "summary", &nj_summary_fields);
+	for (uint32_t i = 0; i < (profiles->sets_mask + 1) * SUMMARY_WAYS; i++)
+		if (profiles->summary[i].used)
+			nj_snapshot_record(writer, i, &profiles->summary[i]);
+}
+
+static int take_facts(void *context, const struct nj_snapshot_item *item, struct nj_message *message)
+{
+	struct nj_profiles *profiles = context;
+	const struct table_facts *facts = item->record;
+	profiles->folded = facts->folded;
+	if (facts->agents > profiles->capacity)
+		return nj_fail(message, NJ_ERR_USAGE, "it holds %u agents and agents_max allows %u: raise it",
+			       facts->agents, profiles->capacity);
+	free(profiles->restored);
+	profiles->restored = calloc(facts->agents + 1u, sizeof(struct nj_profile *));
+	profiles->restored_n = facts->agents;
+	return profiles->restored != NULL ? NJ_OK : NJ_ERR_MEMORY;
+}
+
+static int take_profile(void *context, const struct nj_snapshot_item *item, struct nj_message *message)
+{
+	struct nj_profiles *profiles = context;
+	const struct nj_profile *from = item->record;
+	bool is_new;
+	if (item->key >= profiles->restored_n || profiles->n >= profiles->restored_n || !from->used ||
+	    profiles->index[find(profiles, &from->agent, from->hash)] != 0)
+		return nj_fail(message, NJ_ERR_FORMAT, "an agent that cannot be");
+	struct nj_profile *profile = nj_profiles_take(profiles, &from->agent, from->hash, &is_new);
+	struct nj_profile linked = *profile;
+	*profile = *from;
+	profile->recent = linked.recent;
+	profile->older = linked.older;
+	profiles->restored[item->key] = profile;
+	return NJ_OK;
+}
+
+static int take_block(void *context, const struct nj_snapshot_item *item, struct nj_message *message)
+{
+	struct nj_profiles *profiles = context;
+	const struct nj_block_layout *layout = nj_block_layouts;
+	while (layout->fields != item->taker->fields)
+		layout++;
+	struct nj_profile *profile = item->key < profiles->restored_n ? profiles->restored[item->key] : NULL;
+	if (profile == NULL || block_at(profile, layout) != NULL)
+		return nj_fail(message, NJ_ERR_FORMAT, "a block of no agent");
+	void *block = malloc(item->size);
+	if (block == NULL)
+		return NJ_ERR_MEMORY;
+	memcpy(block, item->record, item->size);
+	memcpy((uint8_t *)profile + layout->member, &block, sizeof block);
+	return NJ_OK;
+}
+
+/* At its old place when that is in its set, which it is unless the table has another size now; else as it would be
+ * folded. */
+static int take_summary(void *context, const struct nj_snapshot_item *item, struct nj_message *message)
+{
+	struct nj_profiles *profiles = context;
+	const struct nj_summary *from = item->record;
+	(void)message;
+	size_t first = (size_t)(summary_set(profiles, from->hash) - profiles->summary);
+	struct nj_summary *at = summary_place(profiles, from->hash);
+	if (item->key >= first && item->key < first + SUMMARY_WAYS)
+		at = &profiles->summary[item->key];
+	*at = *from;
+	return NJ_OK;
+}
+
+uint32_t nj_profiles_takers(struct nj_profiles *profiles, struct nj_snapshot_taker *taker)
+{
+	uint32_t n = 0;
+	taker[n++] = (struct nj_snapshot_taker){"agents", &facts_fields, true, take_facts, profiles};
+	taker[n++] = (struct nj_snapshot_taker){"profile", &nj_profile_fields, true, take_profile, profiles};
+	taker[n++] = (struct nj_snapshot_taker){"summary", &nj_summary_fields, true, take_summary, profiles};
+	for (uint32_t i = 0; i < nj_block_layouts_n; i++) {
+		assert(n < NJ_PROFILES_TAKERS_MAX);
+		taker[n++] = (struct nj_snapshot_taker){nj_block_layouts[i].section, nj_block_layouts[i].fields, false,
+							take_block, profiles};
+	}
+	return n;
+}
+
+void nj_profiles_restored(struct nj_profiles *profiles)
+{
+	free(profiles->restored);
+	profiles->restored = NULL;
+	profiles->restored_n = 0;
 }

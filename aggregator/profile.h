@@ -11,8 +11,6 @@
 #ifndef NJ_AGGREGATOR_PROFILE_H
 #define NJ_AGGREGATOR_PROFILE_H
 
-#include "aggregator/profile_access.h"
-#include "aggregator/profile_ai.h"
 #include "common/error.h"
 #include "common/window.h"
 #include "models/baseline.h"
@@ -94,7 +92,7 @@ struct nj_block_fan {
 };
 
 /* ---- sends bytes out */
-#define NJ_TARGETS 8
+#define NJ_TARGETS 10
 
 struct nj_target { /* beside the slots of the heaviest destinations */
 	struct nj_addr peer;
@@ -133,7 +131,7 @@ struct nj_block_names {
 };
 
 /* ---- calls again and again */
-#define NJ_CALLS 7
+#define NJ_CALLS 10
 
 struct nj_call {
 	uint64_t key; /* 0: unused */
@@ -200,8 +198,6 @@ struct nj_profile {
 	struct nj_block_names *names;
 	struct nj_block_calls *calls;
 	struct nj_block_history *history;
-	struct nj_block_ai *ai;
-	struct nj_block_access *access;
 	uint64_t taken;         /* turn in which the table handed it out last */
 	uint32_t recent, older; /* neighbours in the order of activity, index + 1, 0: none */
 };
@@ -222,7 +218,7 @@ static_assert(sizeof(struct nj_summary) == 512, "as the design says");
 #define NJ_PROFILE_BYTES_MAX                                                                                           \
 	(sizeof(struct nj_profile) + sizeof(struct nj_block_edges) + sizeof(struct nj_block_fan) +                     \
 	 sizeof(struct nj_block_targets) + sizeof(struct nj_block_names) + sizeof(struct nj_block_calls) +             \
-	 sizeof(struct nj_block_history) + sizeof(struct nj_block_ai) + sizeof(struct nj_block_access))
+	 sizeof(struct nj_block_history))
 static_assert(NJ_PROFILE_BYTES_MAX <= 16384, "16 kB an agent at most");
 
 /* A block, added when it is not there yet; NULL when memory is out (the detector then has nothing to say). *Returned
@@ -233,8 +229,6 @@ struct nj_block_targets *nj_profile_targets(struct nj_profile *profile);
 struct nj_block_names *nj_profile_names(struct nj_profile *profile);
 struct nj_block_calls *nj_profile_calls(struct nj_profile *profile);
 struct nj_block_history *nj_profile_history(struct nj_profile *profile);
-struct nj_block_ai *nj_profile_ai(struct nj_profile *profile);
-struct nj_block_access *nj_profile_access(struct nj_profile *profile);
 
 void nj_profile_clear(struct nj_profile *profile); /* frees the blocks, zeroes the rest */
 uint64_t nj_profile_bytes(const struct nj_profile *profile);
@@ -274,5 +268,17 @@ uint64_t nj_profiles_folded(const struct nj_profiles *profiles);
 uint64_t nj_profiles_bytes(const struct nj_profiles *profiles); /* now in use */
 /* The i-th slot of the table, NULL when unused: for walks. */
 struct nj_profile *nj_profiles_at(struct nj_profiles *profiles, uint32_t index);
+
+/* ---- snapshots (aggregator/snapshot.h): every agent, its blocks, the folded ones. Between rounds. */
+struct nj_snapshot_writer;
+struct nj_snapshot_taker;
+
+#define NJ_PROFILES_TAKERS_MAX 16
+
+void nj_profiles_save(const struct nj_profiles *profiles, struct nj_snapshot_writer *writer);
+/* What takes the sections into a new table; how many, at most NJ_PROFILES_TAKERS_MAX. A smaller table than there are
+ * agents refuses. */
+uint32_t nj_profiles_takers(struct nj_profiles *profiles, struct nj_snapshot_taker *taker);
+void nj_profiles_restored(struct nj_profiles *profiles); /* afterwards: frees what only restoring needs */
 
 #endif

@@ -121,8 +121,6 @@ static void blocks_are_counted_and_bounded(void **state)
 	assert_non_null(nj_profile_names(&profile));
 	assert_non_null(nj_profile_calls(&profile));
 	assert_non_null(nj_profile_history(&profile));
-	assert_non_null(nj_profile_ai(&profile));
-	assert_non_null(nj_profile_access(&profile));
 	assert_int_equal(nj_profile_bytes(&profile), NJ_PROFILE_BYTES_MAX);
 	nj_profile_clear(&profile);
 	assert_null(profile.edges);
@@ -147,11 +145,35 @@ static void halves_turn(void **state)
 	assert_true(nj_turning_estimate(&turning) == 0);
 }
 
+/* An agent that was folded comes back as what it was: of its group, and inside or outside. */
+static void who_it_was_survives_folding(void **state)
+{
+	(void)state;
+	struct nj_profiles *profiles;
+	bool is_new;
+	assert_int_equal(nj_profiles_new(1, &profiles), 0);
+	struct nj_agent_id one = agent_of(1), other = agent_of(2);
+	struct nj_profile *profile = nj_profiles_take(profiles, &one, 1, &is_new);
+	profile->windows = 3;
+	profile->home = true;
+	profile->group = 7;
+	nj_profiles_release(profiles);
+	assert_non_null(nj_profiles_take(profiles, &other, 2, &is_new));
+	nj_profiles_release(profiles);
+	profile = nj_profiles_take(profiles, &one, 1, &is_new);
+	assert_non_null(profile);
+	assert_false(is_new);
+	assert_true(profile->home);
+	assert_int_equal(profile->group, 7);
+	nj_profiles_free(&profiles);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_model_table_agrees),
 		cmocka_unit_test(what_is_in_use_is_not_folded),
+		cmocka_unit_test(who_it_was_survives_folding),
 		cmocka_unit_test(a_summary_remembers_what_was_usual),
 		cmocka_unit_test(blocks_are_counted_and_bounded),
 		cmocka_unit_test(halves_turn),
