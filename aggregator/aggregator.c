@@ -1,18 +1,13 @@
 /* Ingest, merge, engine, desk and store as one object, stepped by one thread.
  *
  * What a batch brings is in the journal before it is here. A round is judged as soon as every sensor has told it; the
- * store commits alerts and roll-ups together with the journal position up to which all batches belong to judged rounds,
- * at most every COMMIT_ROUNDS rounds, at once when an alert was raised, and at the end. After a crash the journal is
- * judged again from its oldest entry and gives the same alerts, which the store recognises by their ids (law 3). A
- * journal in memory holds nothing that could be wanted again: it is told to forget what is covered. */
+ * store commits alerts and roll-ups together with the round up to which all is judged, at most every COMMIT_ROUNDS
+ * rounds, at once when an alert was raised, and before every snapshot. After a crash the newest snapshot and the
+ * journal's rest give the same alerts again, which the store recognises by their ids: docs/recovery.md, recovery.c
+ * (law 3). A journal in memory holds nothing that could be wanted again: it is told to forget what is covered. */
 #include "aggregator/aggregator.h"
 
-#include "aggregator/desk.h"
-#include "aggregator/engine.h"
-#include "aggregator/ingest.h"
-#include "aggregator/merge.h"
-#include "aggregator/prior.h"
-#include "aggregator/store.h"
+#include "aggregator/aggregator_parts.h"
 #include "common/inventory.h"
 
 #include <assert.h>
@@ -24,34 +19,6 @@
 #define COMMIT_ROUNDS 30 /* five minutes of 10 s */
 #define ARENA_BYTES   (4u << 20)
 #define AGENTS_MIN    64
-#define POSITIONS_MAX 4096
-
-/* The journal position of the last batch of each start still pending: what is covered ends before the oldest of them.
- */
-struct position {
-	uint64_t start_ns, first;
-};
-
-struct nj_aggregator {
-	struct nj_aggregator_options options;
-	struct nj_aggregator_listener listener;
-	struct nj_prior prior;
-	struct nj_inventory *own_inventory; /* when the caller gave none */
-	struct nj_ingest *ingest;
-	struct nj_merge *merge;
-	struct nj_engine *engine;
-	struct nj_desk *desk;
-	struct nj_store *store;
-	struct position positions[POSITIONS_MAX];
-	uint32_t positions_n;
-	uint64_t position_next; /* after the last batch taken */
-	uint64_t covered_ns, rounds_uncommitted;
-	uint64_t gaps_told, received_told; /* of the ingest's counts, up to the last round */
-	uint64_t agents_ns;                /* up to when the store knows the agents */
-	bool in_memory, alert_uncommitted, finished;
-	int failed; /* first error of a callback that cannot return one */
-	struct nj_message failure;
-};
 
 void nj_aggregator_options_init(struct nj_aggregator_options *options)
 {
@@ -95,8 +62,8 @@ uint64_t nj_aggregator_memory_bytes(const struct nj_aggregator_options *options)
 	struct nj_engine_options engine = engine_options(options);
 	struct nj_desk_options desk = {.agents_max = options->agents_max};
 	struct nj_ingest_options ingest = ingest_options(options);
-	return sizeof(struct nj_aggregator) + nj_engine_memory_bytes(&engine) + nj_desk_memory_bytes(&desk) +
-	       nj_ingest_memory_bytes(&ingest) + options->pending_bytes_max + ARENA_BYTES;
+	return sizeof(struct nj_aggregator) + nj_gaps_memory_bytes() + nj_engine_memory_bytes(&engine) +
+	       nj_desk_memory_bytes(&desk) + nj_ingest_memory_bytes(&ingest) + options->pending_bytes_max + ARENA_BYTES;
 }
 
 /* ---- where results go */
@@ -135,25 +102,28 @@ static void on_judged(void *context, const struct nj_judged *judged)
 
 /* ---- positions */
 
-static void note_position(struct nj_aggregator *aggregator, uint64_t start_ns, uint64_t position)
+void nj_aggregator_note_position(struct nj_aggregator *aggregator, uint64_t start_ns, uint64_t position)
 {
+	struct nj_position *latest = NULL;
 	aggregator->position_next = position + 1;
-	for (uint32_t i = 0; i < aggregator->positions_n; i++)
-		if (aggregator->positions[i].start_ns == start_ns)
+	for (uint32_t i = 0; i < aggregator->positions_n; i++) {
+		struct nj_position *at = &aggregator->positions[i];
+		if (at->start_ns == start_ns)
 			return; /* its first batch came earlier and has the lower position */
-	if (aggregator->positions_n < POSITIONS_MAX)
-		aggregator->positions[aggregator->positions_n++] = (struct position){start_ns, position};
-	else if (start_ns > aggregator->positions[POSITIONS_MAX - 1].start_ns)
-		return; /* the oldest pending ones decide */
+		latest = latest == NULL || at->start_ns > latest->start_ns ? at : latest;
+	}
+	if (aggregator->positions_n < NJ_POSITIONS_MAX)
+		aggregator->positions[aggregator->positions_n++] = (struct nj_position){start_ns, position};
+	else if (latest != NULL && start_ns > latest->start_ns)
+		latest->start_ns = start_ns; /* shares the place, and its lower position, with the latest */
 }
 
-/* Rounds up to covered_ns are judged: the position below which every batch belongs to one of them. */
-static uint64_t covered_position(struct nj_aggregator *aggregator)
+uint64_t nj_aggregator_covered(struct nj_aggregator *aggregator)
 {
 	uint64_t covered = aggregator->position_next;
 	uint32_t kept = 0;
 	for (uint32_t i = 0; i < aggregator->positions_n; i++) {
-		struct position position = aggregator->positions[i];
+		struct nj_position position = aggregator->positions[i];
 		if (position.start_ns <= aggregator->covered_ns)
 			continue;
 		aggregator->positions[kept++] = position;
@@ -162,21 +132,6 @@ static uint64_t covered_position(struct nj_aggregator *aggregator)
 	}
 	aggregator->positions_n = kept;
 	return covered;
-}
-
-static int tell_ai(struct nj_aggregator *aggregator, const struct nj_profile *profile, struct nj_message *message)
-{
-	struct nj_ai_row row;
-	int error = 0;
-	for (uint32_t brain = 0; error == 0 && brain < NJ_BRAINS; brain++) {
-		if (!nj_ai_row_of(profile, brain, aggregator->options.inventory, &row))
-			continue;
-		if (aggregator->listener.ai != NULL)
-			aggregator->listener.ai(aggregator->listener.context, &row);
-		if (aggregator->store != NULL)
-			error = nj_store_ai(aggregator->store, &row, message);
-	}
-	return error;
 }
 
 /* Agents that were active since the last time. One folded in between is written when it returns; its row is a summary,
@@ -188,9 +143,7 @@ static int store_agents(struct nj_aggregator *aggregator, struct nj_message *mes
 		const struct nj_profile *profile = nj_profiles_at(profiles, i);
 		if (profile == NULL || profile->last_ns <= aggregator->agents_ns)
 			continue;
-		int error = aggregator->store != NULL ? nj_store_agent(aggregator->store, profile, message) : 0;
-		if (error == 0 && profile->ai != NULL)
-			error = tell_ai(aggregator, profile, message);
+		int error = nj_store_agent(aggregator->store, profile, message);
 		if (error != 0)
 			return error;
 	}
@@ -198,11 +151,11 @@ static int store_agents(struct nj_aggregator *aggregator, struct nj_message *mes
 	return 0;
 }
 
-static int commit(struct nj_aggregator *aggregator, bool with_agents, struct nj_message *message)
+int nj_aggregator_commit(struct nj_aggregator *aggregator, bool with_agents, struct nj_message *message)
 {
-	uint64_t position = covered_position(aggregator);
+	uint64_t position = nj_aggregator_covered(aggregator);
 	int error = 0;
-	if (with_agents && (aggregator->store != NULL || aggregator->listener.ai != NULL))
+	if (aggregator->store != NULL && with_agents)
 		error = store_agents(aggregator, message);
 	if (error == 0 && aggregator->store != NULL)
 		error = nj_store_commit(aggregator->store, aggregator->covered_ns, position, message);
@@ -220,10 +173,8 @@ static int commit(struct nj_aggregator *aggregator, bool with_agents, struct nj_
  * them as of any other loss. */
 static uint64_t frames_in_gaps(struct nj_aggregator *aggregator, const struct nj_round *round)
 {
-	struct nj_ingest_counts ingest = nj_ingest_counts(aggregator->ingest);
-	uint64_t gaps = ingest.gaps - aggregator->gaps_told, received = ingest.received - aggregator->received_told;
-	aggregator->gaps_told = ingest.gaps;
-	aggregator->received_told = ingest.received;
+	uint64_t gaps = aggregator->gaps_now, received = aggregator->received_now;
+	aggregator->gaps_now = aggregator->received_now = 0;
 	return (uint64_t)((double)round->account.frames_seen * (double)gaps / (double)(received > 0 ? received : 1));
 }
 
@@ -243,14 +194,19 @@ static int judge_round(struct nj_aggregator *aggregator, const struct nj_round *
 		listener->tick(listener->context, round->start_ns, &round->account);
 	aggregator->covered_ns = round->start_ns;
 	aggregator->rounds_uncommitted++;
+	aggregator->rounds_since_snapshot++;
 	if (aggregator->failed != 0) {
 		if (message != NULL)
 			*message = aggregator->failure;
 		return aggregator->failed;
 	}
+	if (nj_recovery_is_due(aggregator) && nj_aggregator_snapshot(aggregator, NULL) != 0 && aggregator->failed != 0)
+		return nj_fail(message, aggregator->failed, "%s", aggregator->failure.text); /* else it is counted */
 	if (aggregator->rounds_uncommitted >= COMMIT_ROUNDS)
-		return commit(aggregator, true, message);
-	return aggregator->alert_uncommitted && aggregator->store != NULL ? commit(aggregator, false, message) : 0;
+		return nj_aggregator_commit(aggregator, true, message);
+	return aggregator->alert_uncommitted && aggregator->store != NULL
+		       ? nj_aggregator_commit(aggregator, false, message)
+		       : 0;
 }
 
 static int judge_complete(struct nj_aggregator *aggregator, struct nj_message *message)
@@ -268,7 +224,9 @@ static int judge_complete(struct nj_aggregator *aggregator, struct nj_message *m
 static int on_batch(void *context, const struct nj_batch *batch, uint64_t position)
 {
 	struct nj_aggregator *aggregator = context;
-	note_position(aggregator, batch->start_ns, position);
+	nj_aggregator_note_position(aggregator, batch->start_ns, position);
+	aggregator->gaps_now += nj_gaps_note(aggregator->gaps, batch);
+	aggregator->received_now++;
 	int error = nj_merge_push(aggregator->merge, batch);
 	if (error == NJ_ERR_LIMIT)
 		return nj_fail(&aggregator->failure, error, "more than %d sensors", NJ_MERGE_SENSORS_MAX);
@@ -279,18 +237,17 @@ static int on_batch(void *context, const struct nj_batch *batch, uint64_t positi
 
 /* ---- life cycle */
 
-static int open_parts(struct nj_aggregator *aggregator, struct nj_message *message)
+static void free_state(struct nj_aggregator *aggregator)
 {
-	struct nj_aggregator_options *options = &aggregator->options;
-	int error = options->baseline_path != NULL ? nj_prior_load(options->baseline_path, message, &aggregator->prior)
-						   : nj_prior_shipped(message, &aggregator->prior);
-	if (error != 0)
-		return error;
-	if (options->inventory == NULL) {
-		if ((error = nj_inventory_new(&aggregator->own_inventory)) != 0)
-			return error;
-		options->inventory = aggregator->own_inventory;
-	}
+	nj_desk_free(&aggregator->desk);
+	nj_engine_free(&aggregator->engine);
+	nj_merge_free(&aggregator->merge);
+	nj_gaps_free(&aggregator->gaps);
+}
+
+int nj_aggregator_renew(struct nj_aggregator *aggregator, struct nj_message *message)
+{
+	const struct nj_aggregator_options *options = &aggregator->options;
 	struct nj_merge_options merge = {.key = options->hash_key,
 					 .sensors_expected = options->sensors_expected,
 					 .pending_bytes_max = options->pending_bytes_max,
@@ -305,18 +262,42 @@ static int open_parts(struct nj_aggregator *aggregator, struct nj_message *messa
 				       .prior = &aggregator->prior,
 				       .hash_key = &aggregator->options.hash_key,
 				       .learn_only = options->learn_only};
-	if ((error = nj_merge_new(&merge, &aggregator->merge)) != 0 ||
-	    (error = nj_engine_new(&engine, &aggregator->engine)) != 0 ||
-	    (error = nj_desk_new(&desk, &aggregator->desk)) != 0)
+	free_state(aggregator);
+	int error = nj_merge_new(&merge, &aggregator->merge);
+	if (error == 0)
+		error = nj_gaps_new(&aggregator->gaps);
+	if (error == 0)
+		error = nj_engine_new(&engine, &aggregator->engine);
+	if (error == 0)
+		error = nj_desk_new(&desk, &aggregator->desk);
+	if (error != 0)
 		return nj_fail(message, error, "starting the aggregator with %u agents and %u shards: %s",
 			       options->agents_max, options->shards, nj_error_text(error));
 	nj_desk_listen(aggregator->desk, on_alert, on_merged, aggregator);
+	return NJ_OK;
+}
+
+static int open_parts(struct nj_aggregator *aggregator, struct nj_message *message)
+{
+	struct nj_aggregator_options *options = &aggregator->options;
+	int error = options->baseline_path != NULL ? nj_prior_load(options->baseline_path, message, &aggregator->prior)
+						   : nj_prior_shipped(message, &aggregator->prior);
+	if (error != 0)
+		return error;
+	if (options->inventory == NULL) {
+		if ((error = nj_inventory_new(&aggregator->own_inventory)) != 0)
+			return error;
+		options->inventory = aggregator->own_inventory;
+	}
+	if ((error = nj_aggregator_renew(aggregator, message)) != 0)
+		return error;
 	if (options->store_path != NULL &&
 	    (error = nj_store_open(options->store_path, message, &aggregator->store)) != 0)
 		return error;
 	struct nj_ingest_options ingest = ingest_options(options);
 	struct nj_ingest_listener listener = {.context = aggregator, .batch = on_batch};
-	return nj_ingest_open(&ingest, &listener, message, &aggregator->ingest);
+	error = nj_recovery_init(aggregator, message);
+	return error == 0 ? nj_recovery_open_ingest(aggregator, &ingest, &listener, message) : error;
 }
 
 static int check_options(const struct nj_aggregator_options *options, struct nj_message *message)
@@ -351,10 +332,8 @@ int nj_aggregator_new(const struct nj_aggregator_options *options, const struct 
 		aggregator->options.journal_path = ":memory:";
 	aggregator->in_memory = strcmp(aggregator->options.journal_path, ":memory:") == 0;
 	error = open_parts(aggregator, message);
-	if (error == 0 && !aggregator->in_memory) {
-		uint64_t next;
-		error = nj_ingest_replay(aggregator->ingest, 0, message, &next);
-	}
+	if (error == 0 && !aggregator->in_memory)
+		error = nj_recovery_run(aggregator, message);
 	if (error != 0) {
 		nj_aggregator_free(&aggregator);
 		return error;
@@ -370,9 +349,7 @@ void nj_aggregator_free(struct nj_aggregator **pointer)
 		return;
 	nj_ingest_close(&aggregator->ingest);
 	nj_store_close(&aggregator->store);
-	nj_desk_free(&aggregator->desk);
-	nj_engine_free(&aggregator->engine);
-	nj_merge_free(&aggregator->merge);
+	free_state(aggregator);
 	nj_inventory_free(&aggregator->own_inventory);
 	free(aggregator);
 	*pointer = NULL;
@@ -394,7 +371,7 @@ int nj_aggregator_step(struct nj_aggregator *aggregator, int timeout_ms, struct 
 		return 1;
 	}
 	if (!aggregator->finished || handed > 0)
-		error = commit(aggregator, true, message);
+		error = nj_aggregator_commit(aggregator, true, message);
 	aggregator->finished = error == 0;
 	return error;
 }

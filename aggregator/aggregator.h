@@ -4,7 +4,6 @@
 #ifndef NJ_AGGREGATOR_AGGREGATOR_H
 #define NJ_AGGREGATOR_AGGREGATOR_H
 
-#include "aggregator/ai_inventory.h"
 #include "aggregator/alert.h"
 #include "common/hash.h"
 
@@ -29,6 +28,7 @@ struct nj_aggregator_options {
 	uint64_t journal_bytes_max, pending_bytes_max;
 	uint32_t fleet_entries_max; /* services, hosts and names whose popularity is known */
 	bool learn_only;            /* for `nightjar baseline`: profiles and tails learn, nothing is alerted */
+	uint32_t snapshot_rounds;   /* a snapshot after so many rounds; 0: only when asked for or the journal fills */
 };
 
 /* Called on the aggregator's thread; arguments are borrowed until return. Any may be NULL. */
@@ -37,8 +37,6 @@ struct nj_aggregator_listener {
 	void (*alert)(void *context, const struct nj_alert *alert); /* raised (also queued ones; see alert->queued) */
 	void (*window)(void *context,
 		       const struct nj_window *window); /* merged and capped, ascending by (start, agent) */
-	void (*ai)(void *context, const struct nj_ai_row *row); /* the latest state of an AI agent, now and then and at
-								   the end */
 	void (*tick)(void *context, uint64_t start_ns,
 		     const struct nj_sensor_account *account); /* merged account of that window */
 };
@@ -48,6 +46,16 @@ struct nj_aggregator_counts {
 	uint64_t windows_received, windows_merged, windows_late;
 	uint64_t alerts_raised, alerts_paged, alerts_queued, alerts_merged; /* raised = paged + queued + merged */
 	uint64_t agents, agents_folded;
+};
+
+#define NJ_AGGREGATOR_NOTICE_MAX 1024
+
+/* Snapshots of the state, with a journal on disk (docs/recovery.md). */
+struct nj_aggregator_snapshots {
+	uint64_t written, failed;
+	uint64_t bytes;         /* of the newest */
+	uint64_t agents;        /* in it */
+	struct nj_message last; /* why the last one failed */
 };
 
 void nj_aggregator_options_init(struct nj_aggregator_options *options);
@@ -66,6 +74,15 @@ NJ_MUST_CHECK int nj_aggregator_step(struct nj_aggregator *aggregator, int timeo
 void nj_aggregator_farewell(struct nj_aggregator *aggregator, uint32_t patience_ms);
 
 struct nj_aggregator_counts nj_aggregator_counts(const struct nj_aggregator *aggregator);
+
+/* Commits, then writes a snapshot beside the journal, then lets the journal forget what the snapshot before it covers.
+ * Nothing to do with a journal in memory. Between steps. A snapshot that cannot be written is counted and told here;
+ * the older one and the journal still hold everything, and the aggregator goes on. */
+NJ_MUST_CHECK int nj_aggregator_snapshot(struct nj_aggregator *aggregator, struct nj_message *message);
+struct nj_aggregator_snapshots nj_aggregator_snapshots(const struct nj_aggregator *aggregator);
+
+/* What was found when it started and had to be mended, for people; "" for nothing. *Returns borrowed until* free. */
+const char *nj_aggregator_notice(const struct nj_aggregator *aggregator);
 
 /* Where it listens, with the port chosen for "tcp://127.0.0.1:*". *Returns borrowed until* free. */
 const char *nj_aggregator_endpoint(const struct nj_aggregator *aggregator);

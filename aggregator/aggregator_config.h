@@ -10,6 +10,8 @@
 	    "where sensors connect: tcp://ADDRESS:PORT or ipc://PATH")                                                 \
 	OPT(journal, TEXT, "", 1, 250,                                                                                 \
 	    ":memory:", "file in which batches lie before they are judged; in memory nothing survives a restart")      \
+	OPT(snapshot, DURATION, "s", 1, 86400, "300",                                                                  \
+	    "write what is known beside the journal this often: what a restart need not judge again")                  \
 	OPT(store, TEXT, "", 0, 250, "", "file for alerts, roll-ups and agents; empty: none")                          \
 	OPT(baseline, TEXT, "", 0, 250, "", "learned baseline; empty: the shipped prior")                              \
 	OPT(inventory, TEXT, "", 0, 250, "", "home networks, named agents, decoys; empty: private networks are home")  \

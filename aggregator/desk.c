@@ -2,7 +2,9 @@
  * by event time and by the order of scores, never by a clock. */
 #include "aggregator/desk.h"
 
+#include "aggregator/model_layout.h"
 #include "aggregator/profile.h"
+#include "aggregator/snapshot.h"
 #include "common/inventory.h"
 #include "common/label.h"
 #include "models/budget.h"
@@ -444,4 +446,143 @@ void nj_desk_tails(const struct nj_desk *desk, struct nj_prior *prior)
 {
 	for (int i = 0; i < NJ_DETECTORS; i++)
 		memcpy(prior->tail[i], desk->tails[i].count, sizeof prior->tail[i]);
+}
+
+/* ---- snapshots */
+
+static const struct nj_field counts_rows[] = {
+	NJ_FIELD(struct nj_desk_counts, raised),         NJ_FIELD(struct nj_desk_counts, paged),
+	NJ_FIELD(struct nj_desk_counts, queued),         NJ_FIELD(struct nj_desk_counts, merged),
+	NJ_FIELD(struct nj_desk_counts, tests),          NJ_FIELD(struct nj_desk_counts, scores),
+	NJ_FIELD(struct nj_desk_counts, explained_away), NJ_FIELD(struct nj_desk_counts, repeats_forgotten),
+};
+static const struct nj_fields counts_fields = NJ_FIELDS(struct nj_desk_counts, counts_rows, NULL);
+
+static const struct nj_field account_rows[] = {
+	NJ_FIELD(struct account, start_ns),
+	NJ_FIELD(struct account, seen),
+	NJ_FIELD(struct account, lost),
+};
+static const struct nj_fields account_fields = NJ_FIELDS(struct account, account_rows, NULL);
+
+static const struct nj_field repeat_rows[] = {
+	NJ_FIELD(struct repeat, key),    NJ_FIELD(struct repeat, raised_ns), NJ_FIELD(struct repeat, alert_id),
+	NJ_FIELD(struct repeat, merged), NJ_FIELD(struct repeat, severity),  NJ_FIELD(struct repeat, reserved),
+};
+static const struct nj_fields repeat_fields = NJ_FIELDS(struct repeat, repeat_rows, NULL);
+
+static const struct nj_field desk_rows[] = {
+	NJ_FIELD_SKIP(struct nj_desk, options),
+	NJ_FIELD_STRUCT(struct nj_desk, counts, &counts_fields),
+	NJ_FIELD_SKIP(struct nj_desk, alert),
+	NJ_FIELD_SKIP(struct nj_desk, merged),
+	NJ_FIELD_SKIP(struct nj_desk, context),
+	NJ_FIELD_SKIP(struct nj_desk, tails), /* sections of their own, as runs and repeats */
+	NJ_FIELD_STRUCT(struct nj_desk, budget, &nj_budget_fields),
+	NJ_FIELD_SKIP(struct nj_desk, runs),
+	NJ_FIELD_SKIP(struct nj_desk, runs_n),
+	NJ_FIELD_SKIP(struct nj_desk, repeats),
+	NJ_FIELD_SKIP(struct nj_desk, repeats_mask),
+	NJ_FIELD(struct nj_desk, threshold),
+	NJ_FIELD(struct nj_desk, first_ns),
+	NJ_FIELD(struct nj_desk, now_ns),
+	NJ_FIELD(struct nj_desk, day),
+	NJ_FIELD(struct nj_desk, tests),
+	NJ_FIELD(struct nj_desk, paged_today),
+	NJ_FIELD(struct nj_desk, paged_severe_today),
+	NJ_FIELD_STRUCT(struct nj_desk, accounts, &account_fields),
+	NJ_FIELD(struct nj_desk, accounts_n),
+	NJ_FIELD(struct nj_desk, sensor),
+};
+static const struct nj_fields desk_fields = NJ_FIELDS(struct nj_desk, desk_rows, NULL);
+
+struct named_tail {
+	char detector[32];
+	struct nj_tail tail;
+};
+
+static const struct nj_field named_tail_rows[] = {
+	NJ_FIELD(struct named_tail, detector),
+	NJ_FIELD_STRUCT(struct named_tail, tail, &nj_tail_fields),
+};
+static const struct nj_fields named_tail_fields = NJ_FIELDS(struct named_tail, named_tail_rows, NULL);
+
+void nj_desk_save(const struct nj_desk *desk, struct nj_snapshot_writer *writer)
+{
+	nj_snapshot_section(writer, "desk", &desk_fields);
+	nj_snapshot_record(writer, 0, desk);
+	nj_snapshot_section(writer, "tail", &named_tail_fields);
+	for (uint32_t i = 0; i < NJ_DETECTORS; i++) {
+		struct named_tail named = {.tail = desk->tails[i]};
+		snprintf(named.detector, sizeof named.detector, "%s", nj_detectors[i]->name);
+		nj_snapshot_record(writer, i, &named);
+	}
+	nj_snapshot_section(writer, "run", &nj_budget_run_fields);
+	for (uint32_t i = 0; i < desk->runs_n; i++)
+		if (desk->runs[i].key != 0)
+			nj_snapshot_record(writer, i, &desk->runs[i]);
+	nj_snapshot_section(writer, "repeat", &repeat_fields);
+	for (uint32_t i = 0; i < (desk->repeats_mask + 1) * REPEAT_WAYS; i++)
+		if (desk->repeats[i].key != 0)
+			nj_snapshot_record(writer, i, &desk->repeats[i]);
+}
+
+static int take_desk(void *context, const struct nj_snapshot_item *item, struct nj_message *message)
+{
+	struct nj_desk *desk = context, kept = *desk;
+	(void)message;
+	*desk = *(const struct nj_desk *)item->record;
+	desk->options = kept.options;
+	desk->alert = kept.alert;
+	desk->merged = kept.merged;
+	desk->context = kept.context;
+	memcpy(desk->tails, kept.tails, sizeof desk->tails);
+	desk->runs = kept.runs;
+	desk->runs_n = kept.runs_n;
+	desk->repeats = kept.repeats;
+	desk->repeats_mask = kept.repeats_mask;
+	if (desk->budget.params.alerts_per_day < desk->options.alerts_per_day ||
+	    desk->budget.params.alerts_per_day > desk->options.alerts_per_day)
+		desk->budget.alerts_effective = desk->options.alerts_per_day;
+	desk->budget.params.alerts_per_day = desk->options.alerts_per_day;
+	return NJ_OK;
+}
+
+static int take_tail(void *context, const struct nj_snapshot_item *item, struct nj_message *message)
+{
+	struct nj_desk *desk = context;
+	const struct named_tail *named = item->record;
+	(void)message;
+	for (int i = 0; i < NJ_DETECTORS; i++)
+		if (strcmp(nj_detectors[i]->name, named->detector) == 0)
+			desk->tails[i] = named->tail;
+	return NJ_OK;
+}
+
+static int take_run(void *context, const struct nj_snapshot_item *item, struct nj_message *message)
+{
+	struct nj_desk *desk = context;
+	(void)message;
+	nj_budget_adopt(desk->runs, desk->runs_n, item->key, item->record);
+	return NJ_OK;
+}
+
+/* At its old place when that is in its set, which it is unless the table has another size now. */
+static int take_repeat(void *context, const struct nj_snapshot_item *item, struct nj_message *message)
+{
+	struct nj_desk *desk = context;
+	const struct repeat *from = item->record;
+	(void)message;
+	uint32_t first = (uint32_t)(from->key & desk->repeats_mask) * REPEAT_WAYS;
+	bool at_home = item->key >= first && item->key < first + REPEAT_WAYS;
+	*(at_home ? &desk->repeats[item->key] : repeat_of(desk, from->key)) = *from;
+	return NJ_OK;
+}
+
+void nj_desk_takers(struct nj_desk *desk, struct nj_snapshot_taker *taker)
+{
+	taker[0] = (struct nj_snapshot_taker){"desk", &desk_fields, true, take_desk, desk};
+	taker[1] = (struct nj_snapshot_taker){"tail", &named_tail_fields, true, take_tail, desk};
+	taker[2] = (struct nj_snapshot_taker){"run", &nj_budget_run_fields, true, take_run, desk};
+	taker[3] = (struct nj_snapshot_taker){"repeat", &repeat_fields, true, take_repeat, desk};
 }

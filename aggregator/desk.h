@@ -69,4 +69,11 @@ struct nj_desk_counts nj_desk_counts(const struct nj_desk *desk);
 /* What the tails have learned, as a baseline keeps it. */
 void nj_desk_tails(const struct nj_desk *desk, struct nj_prior *prior);
 
+/* ---- snapshots (aggregator/snapshot.h). Between rounds; into a new desk. Tails go by the detector's name; a budget
+ * other than the saved one begins anew with what was counted. */
+#define NJ_DESK_TAKERS 4
+void nj_desk_save(const struct nj_desk *desk, struct nj_snapshot_writer *writer);
+/* *taker*: room for NJ_DESK_TAKERS. */
+void nj_desk_takers(struct nj_desk *desk, struct nj_snapshot_taker *taker);
+
 #endif

@@ -6,6 +6,7 @@
 #include "aggregator/engine.h"
 
 #include "aggregator/observe.h"
+#include "aggregator/snapshot.h"
 #include "common/inventory.h"
 #include "models/fuse.h"
 
@@ -363,4 +364,28 @@ struct nj_profiles *nj_engine_profiles(struct nj_engine *engine)
 struct nj_fleet *nj_engine_fleet(struct nj_engine *engine)
 {
 	return engine->fleet;
+}
+
+/* ---- snapshots */
+
+void nj_engine_save(const struct nj_engine *engine, struct nj_snapshot_writer *writer)
+{
+	nj_fleet_save(engine->fleet, writer);
+	nj_profiles_save(engine->profiles, writer);
+}
+
+uint32_t nj_engine_takers(struct nj_engine *engine, struct nj_snapshot_taker *taker)
+{
+	nj_fleet_takers(engine->fleet, taker);
+	return NJ_FLEET_TAKERS + nj_profiles_takers(engine->profiles, taker + NJ_FLEET_TAKERS);
+}
+
+void nj_engine_restored(struct nj_engine *engine)
+{
+	nj_profiles_restored(engine->profiles);
+	for (uint32_t i = 0; i < nj_profiles_n(engine->profiles); i++) {
+		struct nj_profile *profile = nj_profiles_at(engine->profiles, i);
+		if (profile != NULL)
+			place_agent(engine, profile);
+	}
 }

@@ -52,4 +52,11 @@ NJ_MUST_CHECK int nj_engine_judge(struct nj_engine *engine, const struct nj_roun
 struct nj_profiles *nj_engine_profiles(struct nj_engine *engine); /* between rounds */
 struct nj_fleet *nj_engine_fleet(struct nj_engine *engine);
 
+/* Snapshots: between rounds; into a new engine, whose shards may be of another number. After the last record
+ * nj_engine_restored() places all agents by the inventory of today. */
+#define NJ_ENGINE_TAKERS_MAX (NJ_PROFILES_TAKERS_MAX + NJ_FLEET_TAKERS)
+void nj_engine_save(const struct nj_engine *engine, struct nj_snapshot_writer *writer);
+uint32_t nj_engine_takers(struct nj_engine *engine, struct nj_snapshot_taker *taker);
+void nj_engine_restored(struct nj_engine *engine);
+
 #endif

@@ -3,8 +3,8 @@
  * one-time destinations, never what many agents use. */
 #include "aggregator/fleet.h"
 
+#include "aggregator/snapshot.h"
 #include "common/block.h"
-
 #include "models/ddsketch.h"
 
 #include <assert.h>
@@ -170,6 +170,16 @@ static uint32_t add_saturating(uint32_t a, uint32_t b)
 	return sum >= a ? sum : UINT32_MAX;
 }
 
+/* Free, else the one fewest agents used lately. */
+static struct entry *place_in(struct entry *bucket, uint32_t day)
+{
+	struct entry *at = &bucket[0];
+	for (int i = 1; i < WAYS && at->key != 0; i++)
+		if (bucket[i].key == 0 || agents_of(&bucket[i], day) < agents_of(at, day))
+			at = &bucket[i];
+	return at;
+}
+
 void nj_fleet_add(struct nj_fleet *fleet, const struct nj_fleet_fact *fact, uint64_t t_ns)
 {
 	struct entry *bucket = bucket_of(fleet, fact->key), *at = NULL;
@@ -178,10 +188,7 @@ void nj_fleet_add(struct nj_fleet *fleet, const struct nj_fleet_fact *fact, uint
 		if (bucket[i].key == fact->key)
 			at = &bucket[i];
 	if (at == NULL) {
-		at = &bucket[0];
-		for (int i = 1; i < WAYS && at->key != 0; i++)
-			if (bucket[i].key == 0 || agents_of(&bucket[i], day) < agents_of(at, day))
-				at = &bucket[i];
+		at = place_in(bucket, day);
 		fleet->evicted += at->key != 0;
 		*at = (struct entry){.key = fact->key, .day = day};
 	}
@@ -231,4 +238,83 @@ double nj_fleet_quantile(const struct nj_fleet *fleet, uint32_t group, enum nj_f
 	if (ret_n != NULL)
 		*ret_n = g->n[quantity];
 	return g->n[quantity] > 0 ? nj_ddsketch_quantile(g->sketch[quantity], q) : NAN;
+}
+
+/* ---- snapshots */
+
+static const struct nj_field entry_rows[] = {
+	NJ_FIELD(struct entry, key),      NJ_FIELD(struct entry, day),      NJ_FIELD(struct entry, today),
+	NJ_FIELD(struct entry, before),   NJ_FIELD(struct entry, answered), NJ_FIELD(struct entry, failed),
+	NJ_FIELD(struct entry, reserved),
+};
+static const struct nj_fields entry_fields = NJ_FIELDS(struct entry, entry_rows, NULL);
+
+static const struct nj_field group_rows[] = {
+	NJ_FIELD(struct group, name),
+	NJ_FIELD_2D(struct group, sketch),
+	NJ_FIELD(struct group, n),
+};
+static const struct nj_fields group_fields = NJ_FIELDS(struct group, group_rows, NULL);
+
+static const struct nj_field fleet_rows[] = {
+	NJ_FIELD_SKIP(struct nj_fleet, entries), /* sections of their own, as the groups */
+	NJ_FIELD_SKIP(struct nj_fleet, buckets_mask), NJ_FIELD_STRUCT(struct nj_fleet, agents, &entry_fields),
+	NJ_FIELD(struct nj_fleet, evicted),           NJ_FIELD(struct nj_fleet, groups_n),
+	NJ_FIELD_SKIP(struct nj_fleet, groups),
+};
+static const struct nj_fields fleet_fields = NJ_FIELDS(struct nj_fleet, fleet_rows, NULL);
+
+void nj_fleet_save(const struct nj_fleet *fleet, struct nj_snapshot_writer *writer)
+{
+	nj_snapshot_section(writer, "fleet", &fleet_fields);
+	nj_snapshot_record(writer, 0, fleet);
+	nj_snapshot_section(writer, "group", &group_fields);
+	for (uint32_t i = 0; i < fleet->groups_n; i++)
+		nj_snapshot_record(writer, i, &fleet->groups[i]);
+	nj_snapshot_section(writer, "popularity", &entry_fields);
+	for (uint64_t i = 0; i < (fleet->buckets_mask + 1) * WAYS; i++)
+		if (fleet->entries[i].key != 0)
+			nj_snapshot_record(writer, (uint32_t)i, &fleet->entries[i]);
+}
+
+static int take_fleet(void *context, const struct nj_snapshot_item *item, struct nj_message *message)
+{
+	struct nj_fleet *fleet = context;
+	const struct nj_fleet *from = item->record;
+	if (from->groups_n < 2 || from->groups_n > NJ_FLEET_GROUPS_MAX)
+		return nj_fail(message, NJ_ERR_FORMAT, "%u groups of agents", from->groups_n);
+	fleet->agents = from->agents;
+	fleet->evicted = from->evicted;
+	fleet->groups_n = from->groups_n;
+	return NJ_OK;
+}
+
+static int take_group(void *context, const struct nj_snapshot_item *item, struct nj_message *message)
+{
+	struct nj_fleet *fleet = context;
+	if (item->key >= fleet->groups_n)
+		return nj_fail(message, NJ_ERR_FORMAT, "group %u", item->key);
+	fleet->groups[item->key] = *(const struct group *)item->record;
+	return NJ_OK;
+}
+
+/* At its old place when that is in its bucket, which it is unless the table has another size now. */
+static int take_entry(void *context, const struct nj_snapshot_item *item, struct nj_message *message)
+{
+	struct nj_fleet *fleet = context;
+	const struct entry *from = item->record;
+	(void)message;
+	struct entry *bucket = bucket_of(fleet, from->key), *at = place_in(bucket, from->day);
+	uint64_t first = (uint64_t)(bucket - fleet->entries);
+	if (item->key >= first && item->key < first + WAYS)
+		at = &fleet->entries[item->key];
+	*at = *from;
+	return NJ_OK;
+}
+
+void nj_fleet_takers(struct nj_fleet *fleet, struct nj_snapshot_taker *taker)
+{
+	taker[0] = (struct nj_snapshot_taker){"fleet", &fleet_fields, true, take_fleet, fleet};
+	taker[1] = (struct nj_snapshot_taker){"group", &group_fields, true, take_group, fleet};
+	taker[2] = (struct nj_snapshot_taker){"popularity", &entry_fields, true, take_entry, fleet};
 }

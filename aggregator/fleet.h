@@ -70,4 +70,14 @@ uint32_t nj_fleet_group(struct nj_fleet *fleet, const char *name);
 
 uint64_t nj_fleet_evicted(const struct nj_fleet *fleet);
 
+/* ---- snapshots (aggregator/snapshot.h). Between rounds; into a new fleet. */
+struct nj_snapshot_writer;
+struct nj_snapshot_taker;
+
+#define NJ_FLEET_TAKERS 3
+
+void nj_fleet_save(const struct nj_fleet *fleet, struct nj_snapshot_writer *writer);
+/* *taker*: room for NJ_FLEET_TAKERS. */
+void nj_fleet_takers(struct nj_fleet *fleet, struct nj_snapshot_taker *taker);
+
 #endif

@@ -2,18 +2,16 @@
  * agreed or refused with a reason), each batch decoded, put in order, written to the journal, acknowledged after the
  * commit, and only then handed on. What was seen before is acknowledged again and dropped; what the sensor had to drop
  * itself is counted as a gap; what comes out of order is asked for again. So for each sensor and boot: received + gaps
- * + elsewhere = next sequence (aggregator/series.h). What a sensor with several aggregators sends is held, without
- * effect, until the sensor settles it: then it is journaled and handed on like any other.
+ * = next sequence.
  *
  * The journal also remembers how far each sensor has come, in the same transaction: after a restart nj_ingest_replay()
- * hands over again what is in it, and a sensor goes on where it ends. One thread. Memory: one decoding arena
+ * hands over again what is held, and a sensor goes on where the journal ends. One thread. Memory: one decoding arena
  * (options.arena_bytes) plus the link's queues plus 200 bytes a sensor. */
 #ifndef NJ_AGGREGATOR_INGEST_H
 #define NJ_AGGREGATOR_INGEST_H
 
 #include "common/batch.h"
 #include "common/error.h"
-#include "common/health.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -39,24 +37,17 @@ struct nj_ingest_options {
 struct nj_ingest_listener {
 	void *context;
 	int (*batch)(void *context, const struct nj_batch *batch, uint64_t position);
-	void (*heartbeat)(void *context, const struct nj_sensor_health *health); /* NULL: not wanted, as the next */
-	void (*gap)(void *context, const char *sensor, uint64_t batches_lost);   /* the sensor has dropped so many */
 };
 
-/* By law: frames + released = received + held + repeated + out_of_order + malformed + greetings + heartbeats +
- * settlements + refused. */
+/* By law: frames = received + repeated + out_of_order + malformed + greetings + refused. */
 struct nj_ingest_counts {
 	uint64_t frames;   /* that came, of whatever kind */
 	uint64_t received; /* batches: journaled and handed on */
 	uint64_t received_bytes;
-	uint64_t repeated;     /* seen before: acknowledged, dropped */
-	uint64_t out_of_order; /* came too early: asked for again */
-	uint64_t malformed;    /* not decodable: no effect */
-	uint64_t greetings;    /* HELLO accepted */
-	uint64_t heartbeats, settlements;
-	uint64_t held;            /* batches acknowledged and kept without effect */
-	uint64_t released;        /* of them, settled: now among received */
-	uint64_t discarded;       /* of them, taken by another aggregator in the end */
+	uint64_t repeated;        /* seen before: acknowledged, dropped */
+	uint64_t out_of_order;    /* came too early: asked for again */
+	uint64_t malformed;       /* not decodable: no effect */
+	uint64_t greetings;       /* HELLO accepted */
 	uint64_t refused;         /* HELLO or BATCH answered with REFUSE */
 	uint64_t gaps;            /* sequence numbers that no sensor will send any more */
 	uint64_t windows;         /* in the batches received */
@@ -86,6 +77,29 @@ NJ_MUST_CHECK int nj_ingest_step(struct nj_ingest *ingest, int timeout_ms, struc
  * patience_ms are over. Otherwise the last acknowledgement could die with the connection, and a sensor would wait in
  * vain for what has long been taken. */
 void nj_ingest_farewell(struct nj_ingest *ingest, uint32_t patience_ms);
+
+/* ---- for recovery (aggregator/recovery.c) */
+struct nj_journal_state; /* common/journal.h */
+
+/* As the journal stands. */
+void nj_ingest_journal(const struct nj_ingest *ingest, struct nj_journal_state *ret_state);
+/* A journaled batch as it came: nj_journal_read(). */
+NJ_MUST_CHECK int nj_ingest_read(struct nj_ingest *ingest, uint64_t position, struct nj_message *message,
+				 uint64_t *ret_at, const void **ret_data, size_t *ret_size);
+/* Decodes a batch as it came and gives it to *take*, *borrowed until* its return. */
+NJ_MUST_CHECK int nj_ingest_decode(struct nj_ingest *ingest, const void *data, size_t size, struct nj_message *message,
+				   int (*take)(void *context, const struct nj_batch *batch), void *context);
+/* A transaction of the next three. */
+NJ_MUST_CHECK int nj_ingest_mend(struct nj_ingest *ingest, struct nj_message *message);
+NJ_MUST_CHECK int nj_ingest_mended(struct nj_ingest *ingest, struct nj_message *message);
+/* Puts a batch as it came at the end of the journal. */
+NJ_MUST_CHECK int nj_ingest_adopt(struct nj_ingest *ingest, const void *data, size_t size, struct nj_message *message);
+/* The journal ends before *position*: what it holds from there on is cut off, what it lacks up to there is passed over.
+ */
+NJ_MUST_CHECK int nj_ingest_end_at(struct nj_ingest *ingest, uint64_t position, struct nj_message *message);
+/* A series has come so far, *passed* of which never came, whatever was known of it. */
+NJ_MUST_CHECK int nj_ingest_set_series(struct nj_ingest *ingest, const char *sensor, uint64_t boot, uint64_t next,
+				       uint64_t passed, struct nj_message *message);
 
 /* The journal may lose everything below *position*: a snapshot covers it, or nobody will ask again. */
 NJ_MUST_CHECK int nj_ingest_forget(struct nj_ingest *ingest, uint64_t position, struct nj_message *message);

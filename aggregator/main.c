@@ -62,16 +62,18 @@ static int write_endpoint(const char *path, const char *endpoint, struct nj_mess
 static void report(const struct nj_aggregator *aggregator)
 {
 	struct nj_aggregator_counts c = nj_aggregator_counts(aggregator);
+	struct nj_aggregator_snapshots snapshots = nj_aggregator_snapshots(aggregator);
 	nj_log(NJ_LOG_NOTICE,
 	       "%llu batches (%llu refused, %llu repeated, %llu lost by sensors), %llu windows (%llu late), %llu "
 	       "agents (%llu folded), "
-	       "%llu alerts raised = %llu paged + %llu queued + %llu merged",
+	       "%llu alerts raised = %llu paged + %llu queued + %llu merged; %llu snapshots (%llu failed)",
 	       (unsigned long long)c.batches_received, (unsigned long long)c.batches_refused,
 	       (unsigned long long)c.batches_repeated, (unsigned long long)c.gaps,
 	       (unsigned long long)c.windows_received, (unsigned long long)c.windows_late, (unsigned long long)c.agents,
 	       (unsigned long long)c.agents_folded, (unsigned long long)c.alerts_raised,
 	       (unsigned long long)c.alerts_paged, (unsigned long long)c.alerts_queued,
-	       (unsigned long long)c.alerts_merged);
+	       (unsigned long long)c.alerts_merged, (unsigned long long)snapshots.written,
+	       (unsigned long long)snapshots.failed);
 }
 
 static void tell_confinement(const struct nj_confine *confine)
@@ -125,6 +127,14 @@ static int open_parts(const struct arguments *arguments, const struct nj_aggrega
 	return error;
 }
 
+/* One that cannot be written is told and tried again next time: the older one and the journal hold everything. */
+static void write_snapshot(struct nj_aggregator *aggregator)
+{
+	struct nj_message words = {.text = ""};
+	if (nj_aggregator_snapshot(aggregator, &words) != 0)
+		nj_log(NJ_LOG_WARNING, "no snapshot: %s", words.text);
+}
+
 static int run(const struct arguments *arguments, const struct nj_aggregator_options *options,
 	       struct nj_message *message)
 {
@@ -143,16 +153,25 @@ static int run(const struct arguments *arguments, const struct nj_aggregator_opt
 		error = write_endpoint(arguments->endpoint_file, nj_aggregator_endpoint(aggregator), message);
 	nj_notify_init(&notify, monotonic_ns());
 	nj_notify_ready("listening");
+	if (nj_aggregator_notice(aggregator)[0] != '\0')
+		nj_log(NJ_LOG_WARNING, "recovered: %s", nj_aggregator_notice(aggregator));
+	uint64_t snapshot_ns = monotonic_ns(), interval_ns = arguments->config.snapshot * 1000000000ull;
 	int more = 1;
 	while (error == 0 && !nj_daemon_stopping() && !print_failed && !(more == 0 && arguments->once)) {
 		tell_supervisor(&notify, aggregator);
 		more = nj_aggregator_step(aggregator, 200, message);
 		if (more < 0)
 			error = more;
+		if (error == 0 && monotonic_ns() - snapshot_ns >= interval_ns) {
+			write_snapshot(aggregator);
+			snapshot_ns = monotonic_ns();
+		}
 	}
 	nj_notify_stopping("closing");
 	if (error == 0 && more == 0)
 		nj_aggregator_farewell(aggregator, FAREWELL_MS);
+	if (error == 0)
+		write_snapshot(aggregator);
 	if (print_failed)
 		error = nj_fail(message, NJ_ERR_IO, "writing alerts to standard output failed");
 	report(aggregator);

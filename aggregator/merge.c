@@ -6,6 +6,8 @@
  * commutes, the order of sensors cannot matter (law 2), the name only makes the walk the same each time. */
 #include "aggregator/merge.h"
 
+#include "aggregator/snapshot.h"
+
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -163,38 +165,58 @@ static void note_progress(struct sensor *sensor, const struct nj_batch *batch)
 	sensor->told = true;
 }
 
+/* A sensor's event time never goes back, but a damaged or hostile one may claim so: such a batch joins its queue in
+ * time order. */
+static int enqueue(struct nj_merge *merge, struct sensor *sensor, const struct nj_batch *batch)
+{
+	if (batch->windows_n == 0 && (batch->flags & NJ_BATCH_TICK) == 0)
+		return 0;
+	struct pending *pending = copy_batch(batch);
+	if (pending == NULL)
+		return NJ_ERR_MEMORY;
+	struct pending **at = &sensor->first;
+	if (sensor->last != NULL && sensor->last->batch.start_ns <= batch->start_ns)
+		at = &sensor->last->next;
+	while (*at != NULL && (*at)->batch.start_ns <= batch->start_ns)
+		at = &(*at)->next;
+	pending->next = *at;
+	*at = pending;
+	if (pending->next == NULL)
+		sensor->last = pending;
+	merge->counts.pending_bytes += pending->size;
+	if (merge->counts.pending_bytes > merge->counts.pending_bytes_peak)
+		merge->counts.pending_bytes_peak = merge->counts.pending_bytes;
+	return 0;
+}
+
+static bool has_gone_out(const struct nj_merge *merge, const struct nj_batch *batch)
+{
+	return merge->popped && batch->start_ns <= merge->popped_ns;
+}
+
 int nj_merge_push(struct nj_merge *merge, const struct nj_batch *batch)
 {
 	struct sensor *sensor = sensor_of(merge, batch->sensor);
 	if (sensor == NULL)
 		return NJ_ERR_LIMIT;
 	merge->counts.windows_received += batch->windows_n;
-	if (merge->popped && batch->start_ns <= merge->popped_ns) {
+	if (has_gone_out(merge, batch)) {
 		merge->counts.windows_late += batch->windows_n;
 		note_progress(sensor, batch);
 		return 0;
 	}
-	if (batch->windows_n > 0 || (batch->flags & NJ_BATCH_TICK) != 0) {
-		struct pending *pending = copy_batch(batch);
-		if (pending == NULL)
-			return NJ_ERR_MEMORY;
-		/* A sensor's event time never goes back, but a damaged or hostile one may claim so: such a batch joins
-		 * its queue in time order. */
-		struct pending **at = &sensor->first;
-		if (sensor->last != NULL && sensor->last->batch.start_ns <= batch->start_ns)
-			at = &sensor->last->next;
-		while (*at != NULL && (*at)->batch.start_ns <= batch->start_ns)
-			at = &(*at)->next;
-		pending->next = *at;
-		*at = pending;
-		if (pending->next == NULL)
-			sensor->last = pending;
-		merge->counts.pending_bytes += pending->size;
-		if (merge->counts.pending_bytes > merge->counts.pending_bytes_peak)
-			merge->counts.pending_bytes_peak = merge->counts.pending_bytes;
-	}
-	note_progress(sensor, batch);
-	return 0;
+	int error = enqueue(merge, sensor, batch);
+	if (error == 0)
+		note_progress(sensor, batch);
+	return error;
+}
+
+int nj_merge_again(struct nj_merge *merge, const struct nj_batch *batch)
+{
+	struct sensor *sensor = sensor_of(merge, batch->sensor);
+	if (sensor == NULL)
+		return NJ_ERR_LIMIT;
+	return has_gone_out(merge, batch) ? 0 : enqueue(merge, sensor, batch);
 }
 
 static bool earliest(const struct nj_merge *merge, uint64_t *ret_start_ns)
@@ -405,4 +427,80 @@ bool nj_merge_finished(const struct nj_merge *merge)
 struct nj_merge_counts nj_merge_counts(const struct nj_merge *merge)
 {
 	return merge->counts;
+}
+
+/* ---- snapshots */
+
+static const struct nj_field sensor_rows[] = {
+	NJ_FIELD(struct sensor, name),      NJ_FIELD(struct sensor, told_ns),    NJ_FIELD(struct sensor, told),
+	NJ_FIELD(struct sensor, finished),  NJ_FIELD_SKIP(struct sensor, first), /* pushed again */
+	NJ_FIELD_SKIP(struct sensor, last),
+};
+static const struct nj_fields sensor_fields = NJ_FIELDS(struct sensor, sensor_rows, NULL);
+
+static const struct nj_field counts_rows[] = {
+	NJ_FIELD(struct nj_merge_counts, windows_received),
+	NJ_FIELD(struct nj_merge_counts, windows_merged),
+	NJ_FIELD(struct nj_merge_counts, windows_late),
+	NJ_FIELD(struct nj_merge_counts, windows_refused),
+	NJ_FIELD(struct nj_merge_counts, rounds),
+	NJ_FIELD(struct nj_merge_counts, rounds_forced),
+	NJ_FIELD_SKIP(struct nj_merge_counts, pending_bytes),
+	NJ_FIELD(struct nj_merge_counts, pending_bytes_peak),
+};
+static const struct nj_fields counts_fields = NJ_FIELDS(struct nj_merge_counts, counts_rows, NULL);
+
+struct progress {
+	uint64_t popped_ns;
+	struct nj_merge_counts counts;
+	uint8_t popped, reserved[7];
+};
+
+static const struct nj_field progress_rows[] = {
+	NJ_FIELD(struct progress, popped_ns),
+	NJ_FIELD_STRUCT(struct progress, counts, &counts_fields),
+	NJ_FIELD(struct progress, popped),
+	NJ_FIELD(struct progress, reserved),
+};
+static const struct nj_fields progress_fields = NJ_FIELDS(struct progress, progress_rows, NULL);
+
+void nj_merge_save(const struct nj_merge *merge, struct nj_snapshot_writer *writer)
+{
+	const struct progress progress = {
+		.popped = merge->popped, .popped_ns = merge->popped_ns, .counts = merge->counts};
+	nj_snapshot_section(writer, "merge", &progress_fields);
+	nj_snapshot_record(writer, 0, &progress);
+	nj_snapshot_section(writer, "sensor", &sensor_fields);
+	for (uint32_t i = 0; i < merge->sensors_n; i++)
+		nj_snapshot_record(writer, i, &merge->sensors[i]);
+}
+
+static int take_progress(void *context, const struct nj_snapshot_item *item, struct nj_message *message)
+{
+	struct nj_merge *merge = context;
+	const struct progress *progress = item->record;
+	(void)message;
+	merge->popped = progress->popped != 0;
+	merge->popped_ns = progress->popped_ns;
+	merge->counts = progress->counts;
+	return NJ_OK;
+}
+
+static int take_sensor(void *context, const struct nj_snapshot_item *item, struct nj_message *message)
+{
+	struct nj_merge *merge = context;
+	const struct sensor *from = item->record;
+	struct sensor *sensor = sensor_of(merge, from->name);
+	if (sensor == NULL)
+		return nj_fail(message, NJ_ERR_LIMIT, "more than %d sensors", NJ_MERGE_SENSORS_MAX);
+	sensor->told_ns = from->told_ns;
+	sensor->told = from->told;
+	sensor->finished = from->finished;
+	return NJ_OK;
+}
+
+void nj_merge_takers(struct nj_merge *merge, struct nj_snapshot_taker *taker)
+{
+	taker[0] = (struct nj_snapshot_taker){"merge", &progress_fields, true, take_progress, merge};
+	taker[1] = (struct nj_snapshot_taker){"sensor", &sensor_fields, true, take_sensor, merge};
 }

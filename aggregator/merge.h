@@ -55,11 +55,24 @@ void nj_merge_free(struct nj_merge **merge);
  * error. */
 NJ_MUST_CHECK int nj_merge_push(struct nj_merge *merge, const struct nj_batch *batch);
 
+/* For restoring: a batch that was pushed and not yet joined when the snapshot was written. Copied, counted nowhere; one
+ * whose round has gone out is passed over. */
+NJ_MUST_CHECK int nj_merge_again(struct nj_merge *merge, const struct nj_batch *batch);
+
 /* 1: *ret_round* is the next round; 0: none is complete; NJ_ERR_MEMORY. */
 NJ_MUST_CHECK int nj_merge_pop(struct nj_merge *merge, struct nj_round *ret_round);
 
 /* Every expected sensor has finished and no round is left. */
 bool nj_merge_finished(const struct nj_merge *merge);
 struct nj_merge_counts nj_merge_counts(const struct nj_merge *merge);
+
+/* ---- snapshots (aggregator/snapshot.h): how far each sensor has told, what went out, the counts. What waits is not
+ * among it: its batches are kept as they came and pushed again. Between rounds; into a new merge. */
+struct nj_snapshot_writer;
+struct nj_snapshot_taker;
+
+#define NJ_MERGE_TAKERS 2
+void nj_merge_save(const struct nj_merge *merge, struct nj_snapshot_writer *writer);
+void nj_merge_takers(struct nj_merge *merge, struct nj_snapshot_taker *taker); /* room for NJ_MERGE_TAKERS */
 
 #endif

@@ -132,6 +132,8 @@ static int identify(struct nj_db *db, const struct nj_db_options *options, struc
 	if (!options->check)
 		return NJ_OK;
 	err = ask(db, "PRAGMA quick_check(1)", message, &ignored, text, sizeof text);
+	for (char *line = strchr(text, '\n'); line != NULL; line = strchr(line, '\n'))
+		*line = ' ';
 	if (err == NJ_OK && strcmp(text, "ok") != 0)
 		return nj_fail(message, NJ_ERR_FORMAT, "%s: damaged %s: %s", db->path, options->kind, text);
 	return err;

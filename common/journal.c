@@ -1,26 +1,31 @@
-/* Two tables of a SQLite file: the entries, and one row that says what came before them. The row is written in the same
+/* Two tables of a SQLite file: the entries, each with its checksum (a page that lost a bit is still a page to SQLite),
+ * and one row that says what came before them. The row is written in the same
  * transaction as what it speaks of; a copy of it is kept in memory, and a second copy from the last commit, to which a
  * failed transaction returns. */
 #include "common/journal.h"
 
 #include "common/db.h"
+#include "common/hash.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 
 #define APPLICATION_ID 0x4e4a4a4c /* "NJJL" */
-#define SCHEMA_VERSION 1
+#define SCHEMA_VERSION 2          /* 1: entries without checksum */
 
 static const char schema[] =
-	"CREATE TABLE entry (sequence INTEGER PRIMARY KEY, data BLOB NOT NULL);"
+	"CREATE TABLE entry (sequence INTEGER PRIMARY KEY, hash INTEGER NOT NULL, data BLOB NOT NULL);"
 	"CREATE TABLE past (boot INTEGER, next INTEGER, forgotten INTEGER, dropped INTEGER, dropped_bytes INTEGER);";
 
 struct nj_journal {
 	struct nj_db *db;
-	struct nj_statement *append, *remove, *read, *size_below, *save;
+	struct nj_statement *append, *remove, *read, *size_below, *size_from, *cut, *save;
 	struct nj_journal_state state, committed;
+	struct nj_hash_key key; /* of the checksums: the well-known one */
+	char path[512];         /* for messages */
 	uint64_t bytes_max;
 	bool open; /* a transaction */
 };
@@ -80,10 +85,12 @@ static int prepare_all(struct nj_journal *j, struct nj_message *message)
 		struct nj_statement **statement;
 		const char *sql;
 	} all[] = {
-		{&j->append, "INSERT INTO entry VALUES (?, ?)"},
+		{&j->append, "INSERT INTO entry VALUES (?, ?, ?)"},
 		{&j->remove, "DELETE FROM entry WHERE sequence < ?"},
-		{&j->read, "SELECT sequence, data FROM entry WHERE sequence >= ? ORDER BY sequence LIMIT 1"},
+		{&j->read, "SELECT sequence, data, hash FROM entry WHERE sequence >= ? ORDER BY sequence LIMIT 1"},
 		{&j->size_below, "SELECT ifnull(sum(length(data)), 0) FROM entry WHERE sequence < ?"},
+		{&j->size_from, "SELECT ifnull(sum(length(data)), 0) FROM entry WHERE sequence >= ?"},
+		{&j->cut, "DELETE FROM entry WHERE sequence >= ?"},
 		{&j->save, "UPDATE past SET next = ?, forgotten = ?, dropped = ?, dropped_bytes = ?"},
 	};
 	int err = NJ_OK;
@@ -104,6 +111,8 @@ int nj_journal_open(const struct nj_journal_options *options, struct nj_message 
 	if (j == NULL)
 		return nj_fail(message, NJ_ERR_MEMORY, "%s: out of memory", options->path);
 	j->bytes_max = options->bytes_max;
+	nj_hash_key_derive("", &j->key);
+	snprintf(j->path, sizeof j->path, "%s", options->path);
 	int err = nj_db_open(options->path, &db, message, &j->db);
 	if (err == NJ_OK)
 		err = load_past(j, options->path, message);
@@ -125,7 +134,8 @@ void nj_journal_close(struct nj_journal **journal)
 	struct nj_journal *j = *journal;
 	if (j == NULL)
 		return;
-	struct nj_statement **all[] = {&j->append, &j->remove, &j->read, &j->size_below, &j->save};
+	struct nj_statement **all[] = {&j->append,    &j->remove, &j->read, &j->size_below,
+				       &j->size_from, &j->cut,    &j->save};
 	for (size_t i = 0; i < sizeof all / sizeof *all; i++)
 		nj_statement_free(all[i]);
 	if (j->db != NULL)
@@ -237,7 +247,8 @@ int nj_journal_append(struct nj_journal *j, const void *data, size_t size, struc
 		err = drop_oldest(j, size, message);
 	if (err == NJ_OK) {
 		nj_statement_u64(j->append, 1, j->state.next);
-		nj_statement_blob(j->append, 2, data, size);
+		nj_statement_u64(j->append, 2, nj_hash64(data, size, &j->key));
+		nj_statement_blob(j->append, 3, data, size);
 		err = nj_statement_run(j->append, message);
 	}
 	if (err == NJ_OK) {
@@ -273,5 +284,44 @@ int nj_journal_read(struct nj_journal *j, uint64_t sequence, struct nj_message *
 		return err;
 	*ret_sequence = nj_statement_get_u64(j->read, 0);
 	*ret_data = nj_statement_get_blob(j->read, 1, ret_size);
+	if (nj_hash64(*ret_data, *ret_size, &j->key) != nj_statement_get_u64(j->read, 2))
+		return nj_fail(message, NJ_ERR_FORMAT, "%s: damaged journal: entry %llu is not what was written",
+			       j->path, (unsigned long long)*ret_sequence);
 	return 1;
+}
+
+int nj_journal_move_on(struct nj_journal *j, uint64_t sequence, struct nj_message *message)
+{
+	if (sequence <= j->state.next)
+		return NJ_OK;
+	bool own = !j->open;
+	int err = nj_journal_begin(j, message);
+	if (err == NJ_OK)
+		err = nj_journal_forget(j, j->state.next, message);
+	if (err == NJ_OK) {
+		j->state.dropped += sequence - j->state.next;
+		j->state.oldest = j->state.next = sequence;
+	}
+	return conclude(j, own, err, message);
+}
+
+int nj_journal_cut(struct nj_journal *j, uint64_t sequence, struct nj_message *message)
+{
+	assert(sequence >= j->state.oldest);
+	assert(sequence <= j->state.next);
+	uint64_t bytes = 0;
+	bool own = !j->open;
+	int err = nj_journal_begin(j, message);
+	nj_statement_u64(j->size_from, 1, sequence);
+	if (err == NJ_OK && (err = nj_statement_step(j->size_from, message)) == 1) {
+		bytes = nj_statement_get_u64(j->size_from, 0);
+		nj_statement_reset(j->size_from);
+		nj_statement_u64(j->cut, 1, sequence);
+		err = nj_statement_run(j->cut, message);
+	}
+	if (err == NJ_OK) {
+		j->state.next = sequence;
+		j->state.bytes -= bytes;
+	}
+	return conclude(j, own, err, message);
 }

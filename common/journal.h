@@ -52,7 +52,16 @@ NJ_MUST_CHECK int nj_journal_commit(struct nj_journal *journal,
 /* Everything below *sequence* is done with. */
 NJ_MUST_CHECK int nj_journal_forget(struct nj_journal *journal, uint64_t sequence, struct nj_message *message);
 
-/* The oldest entry not below *sequence*: 1 and the entry, *borrowed until* the next call; 0: none. */
+/* Everything held is done with, and the next entry has number *sequence*: for a journal that has lost its young end.
+ * The numbers passed over count as dropped. Nothing to do when it is that far already. */
+NJ_MUST_CHECK int nj_journal_move_on(struct nj_journal *journal, uint64_t sequence, struct nj_message *message);
+
+/* The entries from *sequence* on (of those held) were never written: for a journal whose young end is damaged. Their
+ * numbers are given again. */
+NJ_MUST_CHECK int nj_journal_cut(struct nj_journal *journal, uint64_t sequence, struct nj_message *message);
+
+/* The oldest entry not below *sequence*: 1 and the entry, *borrowed until* the next call; 0: none. NJ_ERR_FORMAT: it is
+ * not what was written. */
 NJ_MUST_CHECK int nj_journal_read(struct nj_journal *journal, uint64_t sequence, struct nj_message *message,
 				  uint64_t *ret_sequence, const void **ret_data, size_t *ret_size);
 

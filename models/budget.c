@@ -180,13 +180,17 @@ double nj_budget_tick(struct nj_budget *budget, uint64_t t_ns)
 	return budget->threshold;
 }
 
-/* The agent's slot if its run goes on, else the one to open a new run in: unused, else the longest silent. */
-static struct nj_budget_run *run_of(struct nj_budget_run *run, uint32_t runs, uint64_t agent)
+static struct nj_budget_run *set_of(struct nj_budget_run *run, uint32_t runs, uint64_t agent)
 {
 	assert(runs >= SET);
 	assert(runs % SET == 0);
-	struct nj_budget_run *set = run + (size_t)((unsigned __int128)nj_mix64(agent) * (runs / SET) >> 64) * SET,
-			     *at = set;
+	return run + (size_t)((unsigned __int128)nj_mix64(agent) * (runs / SET) >> 64) * SET;
+}
+
+/* The agent's slot if its run goes on, else the one to open a new run in: unused, else the longest silent. */
+static struct nj_budget_run *run_of(struct nj_budget_run *run, uint32_t runs, uint64_t agent)
+{
+	struct nj_budget_run *set = set_of(run, runs, agent), *at = set;
 	for (unsigned i = 0; i < SET; i++) {
 		if (set[i].key == agent)
 			return &set[i];
@@ -194,6 +198,14 @@ static struct nj_budget_run *run_of(struct nj_budget_run *run, uint32_t runs, ui
 			at = &set[i];
 	}
 	return at;
+}
+
+void nj_budget_adopt(struct nj_budget_run *run, uint32_t runs, uint32_t at, const struct nj_budget_run *from)
+{
+	struct nj_budget_run *set = set_of(run, runs, from->key);
+	size_t first = (size_t)(set - run);
+	bool at_home = at >= first && at < first + SET;
+	*(at_home ? &run[at] : run_of(run, runs, from->key)) = *from;
 }
 
 void nj_budget_observe(struct nj_budget *budget, struct nj_budget_run *run, uint32_t runs, uint64_t t_ns,

@@ -53,6 +53,10 @@ void nj_budget_init(struct nj_budget *budget, const struct nj_budget_params *par
 void nj_budget_observe(struct nj_budget *budget, struct nj_budget_run *run, uint32_t runs, uint64_t t_ns,
 		       uint64_t agent, double score);
 
+/* Puts a run saved from another array into its set of this one: at its old place *at* if that lies in its set, else
+ * where a new run would go. For restoring. */
+void nj_budget_adopt(struct nj_budget_run *run, uint32_t runs, uint32_t at, const struct nj_budget_run *from);
+
 /* Moves time on: days turn, the governor acts, the threshold is refitted. Returns the threshold. Time going back is
  * ignored. */
 double nj_budget_tick(struct nj_budget *budget, uint64_t t_ns);
