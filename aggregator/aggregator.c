@@ -134,6 +134,21 @@ uint64_t nj_aggregator_covered(struct nj_aggregator *aggregator)
 	return covered;
 }
 
+static int tell_ai(struct nj_aggregator *aggregator, const struct nj_profile *profile, struct nj_message *message)
+{
+	struct nj_ai_row row;
+	int error = 0;
+	for (uint32_t brain = 0; error == 0 && brain < NJ_BRAINS; brain++) {
+		if (!nj_ai_row_of(profile, brain, aggregator->options.inventory, &row))
+			continue;
+		if (aggregator->listener.ai != NULL)
+			aggregator->listener.ai(aggregator->listener.context, &row);
+		if (aggregator->store != NULL)
+			error = nj_store_ai(aggregator->store, &row, message);
+	}
+	return error;
+}
+
 /* Agents that were active since the last time. One folded in between is written when it returns; its row is a summary,
  * not evidence. */
 static int store_agents(struct nj_aggregator *aggregator, struct nj_message *message)
@@ -143,7 +158,9 @@ static int store_agents(struct nj_aggregator *aggregator, struct nj_message *mes
 		const struct nj_profile *profile = nj_profiles_at(profiles, i);
 		if (profile == NULL || profile->last_ns <= aggregator->agents_ns)
 			continue;
-		int error = nj_store_agent(aggregator->store, profile, message);
+		int error = aggregator->store != NULL ? nj_store_agent(aggregator->store, profile, message) : 0;
+		if (error == 0 && profile->ai != NULL)
+			error = tell_ai(aggregator, profile, message);
 		if (error != 0)
 			return error;
 	}
@@ -155,7 +172,7 @@ int nj_aggregator_commit(struct nj_aggregator *aggregator, bool with_agents, str
 {
 	uint64_t position = nj_aggregator_covered(aggregator);
 	int error = 0;
-	if (aggregator->store != NULL && with_agents)
+	if (with_agents && (aggregator->store != NULL || aggregator->listener.ai != NULL))
 		error = store_agents(aggregator, message);
 	if (error == 0 && aggregator->store != NULL)
 		error = nj_store_commit(aggregator->store, aggregator->covered_ns, position, message);

@@ -4,6 +4,7 @@
 #ifndef NJ_AGGREGATOR_AGGREGATOR_H
 #define NJ_AGGREGATOR_AGGREGATOR_H
 
+#include "aggregator/ai_inventory.h"
 #include "aggregator/alert.h"
 #include "common/hash.h"
 
@@ -37,6 +38,8 @@ struct nj_aggregator_listener {
 	void (*alert)(void *context, const struct nj_alert *alert); /* raised (also queued ones; see alert->queued) */
 	void (*window)(void *context,
 		       const struct nj_window *window); /* merged and capped, ascending by (start, agent) */
+	void (*ai)(void *context, const struct nj_ai_row *row); /* the latest state of an AI agent, now and then and at
+								   the end */
 	void (*tick)(void *context, uint64_t start_ns,
 		     const struct nj_sensor_account *account); /* merged account of that window */
 };

@@ -17,7 +17,7 @@
  * windows in which an open contact carried nothing. A key is judged when its gaps reach 8, 12, 16, 24, 32, 48 or 64,
  * then every 32 calls: some ten tests instead of one a window.
  *
- * Ten keys an agent. A newcomer needs a second visit; it takes a free slot, or one that has been silent for eight of
+ * Seven keys an agent. A newcomer needs a second visit; it takes a free slot, or one that has been silent for eight of
  * its periods, or one judged irregular, or the one with fewest gaps below eight; otherwise it waits. Space-Saving would
  * lose a slow beacon among busy web servers, this does not. */
 #include "aggregator/detect.h"

@@ -16,20 +16,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define GROUP_MAX   64
-#define QUEUE_MAX   64 /* frames a peer, in the link */
-#define CREDIT      32
-#define FAREWELL_MS 50   /* between two last words */
-#define LINGER_MS   1000 /* for the last acknowledgements, when the aggregator ends */
-#define SENSORS_MAX 4096
-#define JOURNAL_MAX (1ull << 30)
+#define GROUP_MAX    64
+#define HELD_MAX(in) (2 * (in)->options.credit) /* of a series: all it had credit for, twice */
+#define QUEUE_MAX    64                         /* frames a peer, in the link */
+#define CREDIT       32
+#define FAREWELL_MS  50   /* between two last words */
+#define LINGER_MS    1000 /* for the last acknowledgements, when the aggregator ends */
+#define SENSORS_MAX  4096
+#define JOURNAL_MAX  (1ull << 30)
 
 /* A peer that has greeted and been accepted. */
 struct session {
 	struct nj_link_peer peer;
 	char sensor[NJ_SENSOR_ID_MAX];
 	uint64_t boot;
-	uint64_t used;
+	uint64_t used, greeting;
+	bool several;        /* what is taken is held until settled */
 	bool told_to_rewind; /* and has not sent the right one since */
 	bool owed;           /* an acknowledgement, once what it is for is committed */
 };
@@ -57,7 +59,8 @@ struct nj_ingest {
 	struct taken *group;
 	uint32_t group_n;
 	uint64_t steps;
-	int handed; /* in this step */
+	int handed;       /* in this step */
+	bool uncommitted; /* something besides the group */
 };
 
 void nj_ingest_options_init(struct nj_ingest_options *options)
@@ -105,13 +108,18 @@ static int answer(struct nj_ingest *in, const struct nj_link_peer *peer, const u
 	return nj_link_send(in->link, peer, data, size);
 }
 
-static int acknowledge(struct nj_ingest *in, const struct nj_link_peer *peer, const struct nj_series *series,
-		       bool rewind)
+/* Held batches use up the credit, so that a sensor which does not settle is not taken from without end. */
+static int acknowledge(struct nj_ingest *in, const struct session *session, const struct nj_series *series, bool rewind)
 {
 	uint8_t buffer[NJ_WIRE_SMALL_MAX];
-	struct nj_wire_ack ack = {
-		.boot = series->boot, .next = series->next, .credit = in->options.credit, .rewind = rewind};
-	return answer(in, peer, buffer, nj_wire_ack_encode(&ack, buffer));
+	uint32_t credit = in->options.credit > series->held ? in->options.credit - series->held : 0;
+	struct nj_wire_ack ack = {.boot = series->boot,
+				  .next = series->next,
+				  .credit = credit,
+				  .rewind = rewind,
+				  .settled = series->settled,
+				  .greeting = session->greeting};
+	return answer(in, &session->peer, buffer, nj_wire_ack_encode(&ack, buffer));
 }
 
 static void refuse(struct nj_ingest *in, const struct nj_link_peer *peer, enum nj_wire_refusal code, const char *reason)
@@ -144,7 +152,7 @@ static void acknowledge_owed(struct nj_ingest *in)
 		const struct nj_series *series =
 			session->owed ? nj_series_find(in->series, session->sensor, session->boot) : NULL;
 		if (series != NULL)
-			acknowledge(in, &session->peer, series, false);
+			acknowledge(in, session, series, false);
 		session->owed = false;
 	}
 }
@@ -168,6 +176,7 @@ static int hand_over(struct nj_ingest *in)
 static int give_up_group(struct nj_ingest *in, int err)
 {
 	in->group_n = 0;
+	in->uncommitted = false;
 	nj_series_forget(in->series);
 	nj_arena_reset(&in->arena);
 	return err;
@@ -184,6 +193,7 @@ static int flush(struct nj_ingest *in, struct nj_message *message)
 	if (err < 0)
 		return give_up_group(in, err);
 	in->counts.journal_dropped = nj_journal_state(in->journal).dropped;
+	in->uncommitted = false;
 	acknowledge_owed(in);
 	err = hand_over(in);
 	if (err < 0)
@@ -193,35 +203,186 @@ static int flush(struct nj_ingest *in, struct nj_message *message)
 	return err;
 }
 
+/* Decodes behind what the group holds already; a full arena makes the group go first. */
+static int decode(struct nj_ingest *in, const struct nj_link_frame *frame, struct nj_batch *ret_batch,
+		  struct nj_message *ret_wrong, struct nj_message *message)
+{
+	int err = nj_wire_batch_decode(frame->data, frame->size, &in->self, &in->arena, ret_wrong, ret_batch);
+	if (err != NJ_ERR_MEMORY || in->group_n == 0)
+		return err;
+	int flushed = flush(in, message);
+	if (flushed < 0) {
+		ret_wrong->text[0] = '\0';
+		return flushed;
+	}
+	return nj_wire_batch_decode(frame->data, frame->size, &in->self, &in->arena, ret_wrong, ret_batch);
+}
+
+/* Into the journal, and into the group that is handed over once it is committed. */
+static int append(struct nj_ingest *in, const struct nj_link_frame *frame, const struct nj_batch *batch,
+		  struct nj_message *message)
+{
+	int err = nj_journal_begin(in->journal, message);
+	uint64_t position = nj_journal_state(in->journal).next;
+	if (err == NJ_OK)
+		err = nj_journal_append(in->journal, frame->data, frame->size, message);
+	if (err < 0)
+		return give_up_group(in, err);
+	in->group[in->group_n++] = (struct taken){*batch, frame->peer, position, frame->size};
+	return NJ_OK;
+}
+
+/* =============================== settling =============================== */
+
+#define SEQUENCE_MAX INT64_MAX /* as far as the journal's file can compare; no sensor comes so far */
+
+static uint64_t bounded(uint64_t sequence)
+{
+	return sequence < SEQUENCE_MAX ? sequence : SEQUENCE_MAX;
+}
+
+/* What was held below *below* has effect from now on: out of keeping and into the journal, in one transaction. */
+static int release(struct nj_ingest *in, struct nj_series *series, uint64_t below, struct nj_message *message)
+{
+	struct nj_link_frame frame = {0};
+	const void *data;
+	uint64_t sequence, n;
+	int err = NJ_OK;
+	while (series->held > 0) {
+		err = nj_journal_begin(in->journal, message);
+		if (err == NJ_OK)
+			err = nj_series_held(in->series, series, bounded(below), message, &sequence, &data,
+					     &frame.size);
+		if (err != 1)
+			break;
+		struct nj_batch batch;
+		struct nj_message wrong = {""};
+		frame.data = data;
+		err = decode(in, &frame, &batch, &wrong, message);
+		if (err < 0 && wrong.text[0] != '\0' && message != NULL)
+			*message = wrong;
+		if (err == NJ_OK)
+			err = append(in, &frame, &batch, message);
+		if (err == NJ_OK)
+			err = nj_series_let_go(in->series, series, sequence, sequence + 1, message, &n);
+		if (err < 0)
+			break;
+		in->counts.released++;
+		in->uncommitted = true;
+		if (in->group_n == GROUP_MAX && (err = flush(in, message)) < 0)
+			break;
+	}
+	return err < 0 ? give_up_group(in, err) : NJ_OK;
+}
+
+static int discard(struct nj_ingest *in, struct nj_series *series, uint64_t from, uint64_t until,
+		   struct nj_message *message)
+{
+	uint64_t n = 0;
+	int err = series->held > 0 ? nj_journal_begin(in->journal, message) : NJ_OK;
+	if (err == NJ_OK)
+		err = nj_series_let_go(in->series, series, bounded(from), bounded(until), message, &n);
+	if (err < 0)
+		return give_up_group(in, err);
+	series->received -= n;
+	series->elsewhere += n;
+	series->changed |= n > 0;
+	in->counts.discarded += n;
+	return NJ_OK;
+}
+
+/* A sensor that greets with another boot has lost the journal which knew what became of these: they count here, even if
+ * another aggregator should have them too. */
+static int release_abandoned(struct nj_ingest *in, const struct nj_wire_hello *hello, struct nj_message *message)
+{
+	uint64_t boot;
+	int err;
+	while ((err = nj_series_other_held(in->series, hello->sensor, hello->boot, message, &boot)) == 1) {
+		struct nj_series *series;
+		err = nj_series_recall(in->series, hello->sensor, boot, message, &series);
+		if (err == NJ_OK && series->held == 0) /* kept by no series: cannot be */
+			err = nj_fail(message, NJ_ERR_FORMAT, "batches of sensor %s are held by nobody", hello->sensor);
+		if (err == NJ_OK)
+			err = release(in, series, SEQUENCE_MAX, message);
+		if (err < 0)
+			return err;
+		series->settled = series->next;
+		series->changed = true;
+	}
+	return err;
+}
+
+/* What the sensor's journal says of batches that were held here. */
+static int settle(struct nj_ingest *in, struct nj_series *series, const struct nj_wire_hello *hello,
+		  struct nj_message *message)
+{
+	int err = release(in, series, hello->settled, message);
+	if (err == NJ_OK)
+		err = discard(in, series, hello->settled, hello->oldest, message);
+	if (err == NJ_OK && !hello->several)
+		err = release(in, series, SEQUENCE_MAX, message); /* there is no other any more */
+	if (err < 0)
+		return err;
+	uint64_t settled = hello->several ? hello->settled : series->next;
+	if (settled > series->settled) {
+		series->settled = settled;
+		series->changed = true;
+	}
+	return NJ_OK;
+}
+
 /* =============================== greetings =============================== */
 
-static void move_on(struct nj_ingest *in, struct nj_series *series, uint64_t oldest)
+/* Sequences that will not come here: as many as the sensor has dropped since it last greeted are lost, the others were
+ * taken by another aggregator. A sensor of 1.0 knows no others. */
+static void move_on(struct nj_ingest *in, struct nj_series *series, const struct nj_wire_hello *hello)
 {
-	if (oldest <= series->next)
-		return;
-	in->counts.gaps += oldest - series->next;
-	series->gaps += oldest - series->next;
-	series->next = oldest;
-	series->changed = true;
+	uint64_t jump = hello->oldest > series->next ? hello->oldest - series->next : 0;
+	uint64_t dropped = hello->dropped > series->dropped_seen ? hello->dropped - series->dropped_seen : 0;
+	uint64_t lost = hello->minor == 0 || jump < dropped ? jump : dropped;
+	series->changed |= jump > 0 || hello->dropped != series->dropped_seen;
+	series->dropped_seen = hello->dropped;
+	series->next += jump;
+	series->gaps += lost;
+	series->elsewhere += jump - lost;
+	in->counts.gaps += lost;
+	if (lost > 0 && in->listener.gap != NULL)
+		in->listener.gap(in->listener.context, hello->sensor, lost);
+}
+
+static struct session *open_session(struct nj_ingest *in, const struct nj_link_peer *peer,
+				    const struct nj_wire_hello *hello)
+{
+	struct session *session = find_session(in, peer);
+	if (session == NULL)
+		session = new_session(in);
+	*session = (struct session){.peer = *peer,
+				    .boot = hello->boot,
+				    .used = in->steps,
+				    .greeting = hello->greeting,
+				    .several = hello->several};
+	memcpy(session->sensor, hello->sensor, sizeof session->sensor);
+	return session;
 }
 
 static int welcome(struct nj_ingest *in, const struct nj_link_peer *peer, const struct nj_wire_hello *hello,
 		   struct nj_message *message)
 {
 	struct nj_series *series;
-	int err = nj_series_recall(in->series, hello->sensor, hello->boot, message, &series);
+	int err = release_abandoned(in, hello, message);
+	if (err == NJ_OK)
+		err = nj_series_recall(in->series, hello->sensor, hello->boot, message, &series);
 	if (err < 0)
 		return err;
 	series->used = in->steps;
-	move_on(in, series, hello->oldest);
-	struct session *session = find_session(in, peer);
-	if (session == NULL)
-		session = new_session(in);
-	*session = (struct session){.peer = *peer, .boot = hello->boot, .used = in->steps};
-	memcpy(session->sensor, hello->sensor, sizeof session->sensor);
-	err = series->changed ? flush(in, message) : NJ_OK;
+	err = settle(in, series, hello, message);
+	if (err < 0)
+		return err;
+	move_on(in, series, hello);
+	struct session *session = open_session(in, peer, hello);
+	err = series->changed || in->group_n > 0 || in->uncommitted ? flush(in, message) : NJ_OK;
 	if (err == NJ_OK)
-		acknowledge(in, peer, series, true);
+		acknowledge(in, session, series, true);
 	in->counts.greetings++;
 	return err;
 }
@@ -247,34 +408,27 @@ static int take_hello(struct nj_ingest *in, const struct nj_link_frame *frame, s
 
 /* =============================== batches =============================== */
 
-/* Decodes behind what the group holds already; a full arena makes the group go first. */
-static int decode(struct nj_ingest *in, const struct nj_link_frame *frame, struct nj_batch *ret_batch,
-		  struct nj_message *ret_wrong, struct nj_message *message)
+static int take_next(struct nj_ingest *in, const struct nj_link_frame *frame, const struct nj_batch *batch,
+		     struct session *session, struct nj_series *series, struct nj_message *message)
 {
-	int err = nj_wire_batch_decode(frame->data, frame->size, &in->self, &in->arena, ret_wrong, ret_batch);
-	if (err != NJ_ERR_MEMORY || in->group_n == 0)
-		return err;
-	int flushed = flush(in, message);
-	if (flushed < 0) {
-		ret_wrong->text[0] = '\0';
-		return flushed;
+	int err;
+	session->told_to_rewind = false;
+	if (session->several) {
+		err = nj_journal_begin(in->journal, message);
+		if (err == NJ_OK)
+			err = nj_series_hold(in->series, series, batch->sequence, frame->data, frame->size, message);
+		in->uncommitted = true;
+	} else {
+		err = append(in, frame, batch, message);
 	}
-	return nj_wire_batch_decode(frame->data, frame->size, &in->self, &in->arena, ret_wrong, ret_batch);
-}
-
-static int append(struct nj_ingest *in, const struct nj_link_frame *frame, const struct nj_batch *batch,
-		  struct nj_series *series, struct nj_message *message)
-{
-	int err = nj_journal_begin(in->journal, message);
-	uint64_t position = nj_journal_state(in->journal).next;
-	if (err == NJ_OK)
-		err = nj_journal_append(in->journal, frame->data, frame->size, message);
 	if (err < 0)
 		return give_up_group(in, err);
+	in->counts.held += session->several;
 	series->next++;
 	series->received++;
+	if (!session->several && series->held == 0)
+		series->settled = series->next;
 	series->changed = true;
-	in->group[in->group_n++] = (struct taken){*batch, frame->peer, position, frame->size};
 	return in->group_n == GROUP_MAX ? flush(in, message) : NJ_OK;
 }
 
@@ -289,10 +443,9 @@ static int order(struct nj_ingest *in, const struct nj_link_frame *frame, const 
 	session->used = series->used = in->steps;
 	if (batch->sequence <= series->next)
 		session->owed = true;
-	if (batch->sequence == series->next) {
-		session->told_to_rewind = false;
-		return append(in, frame, batch, series, message);
-	}
+	bool too_many = session->several && series->held >= HELD_MAX(in); /* it was given no credit for this */
+	if (batch->sequence == series->next && !too_many)
+		return take_next(in, frame, batch, session, series, message);
 	if (batch->sequence < series->next) {
 		in->counts.repeated++;
 		return NJ_OK;
@@ -300,7 +453,7 @@ static int order(struct nj_ingest *in, const struct nj_link_frame *frame, const 
 	in->counts.out_of_order++;
 	int err = in->group_n > 0 ? flush(in, message) : NJ_OK;
 	if (err == NJ_OK && !session->told_to_rewind)
-		acknowledge(in, &frame->peer, series, true);
+		acknowledge(in, session, series, true);
 	session->told_to_rewind = true;
 	return err;
 }
@@ -329,6 +482,63 @@ static int take_batch(struct nj_ingest *in, const struct nj_link_frame *frame, s
 	return order(in, frame, &batch, session, message);
 }
 
+/* =============================== other words =============================== */
+
+static int take_settled(struct nj_ingest *in, const struct nj_link_frame *frame, struct nj_message *message)
+{
+	struct nj_wire_settled settled;
+	struct nj_message wrong;
+	struct session *session = find_session(in, &frame->peer);
+	struct nj_series *series = session != NULL ? nj_series_find(in->series, session->sensor, session->boot) : NULL;
+	if (series == NULL) {
+		refuse_stranger(in, &frame->peer);
+		return NJ_OK;
+	}
+	int err = nj_wire_settled_decode(frame->data, frame->size, &wrong, &settled);
+	if (err == NJ_OK && settled.boot != session->boot)
+		err = nj_fail(&wrong, NJ_ERR_FORMAT, "a settlement of another series than that of sensor %s",
+			      session->sensor);
+	if (err < 0) {
+		refuse_malformed(in, &frame->peer, wrong.text);
+		return NJ_OK;
+	}
+	in->counts.settlements++;
+	session->used = series->used = in->steps;
+	session->owed = true;
+	uint64_t until = settled.settled < series->next ? settled.settled : series->next;
+	if (until <= series->settled)
+		return NJ_OK;
+	err = release(in, series, until, message);
+	if (err == NJ_OK) {
+		series->settled = until;
+		series->changed = in->uncommitted = true;
+	}
+	return err;
+}
+
+static void take_heartbeat(struct nj_ingest *in, const struct nj_link_frame *frame)
+{
+	struct nj_sensor_health health;
+	struct nj_message wrong;
+	struct session *session = find_session(in, &frame->peer);
+	if (session == NULL) {
+		refuse_stranger(in, &frame->peer);
+		return;
+	}
+	int err = nj_wire_heartbeat_decode(frame->data, frame->size, &wrong, &health);
+	if (err == NJ_OK && (strcmp(health.sensor, session->sensor) != 0 || health.boot != session->boot))
+		err = nj_fail(&wrong, NJ_ERR_FORMAT, "a heartbeat of sensor %s came from sensor %s", health.sensor,
+			      session->sensor);
+	if (err < 0) {
+		refuse_malformed(in, &frame->peer, wrong.text);
+		return;
+	}
+	session->used = in->steps;
+	in->counts.heartbeats++;
+	if (in->listener.heartbeat != NULL)
+		in->listener.heartbeat(in->listener.context, &health);
+}
+
 static int take_frame(struct nj_ingest *in, const struct nj_link_frame *frame, struct nj_message *message)
 {
 	enum nj_wire_kind kind;
@@ -339,7 +549,13 @@ static int take_frame(struct nj_ingest *in, const struct nj_link_frame *frame, s
 		return take_hello(in, frame, message);
 	if (readable && kind == NJ_WIRE_BATCH)
 		return take_batch(in, frame, message);
-	refuse_malformed(in, &frame->peer, "neither HELLO nor BATCH");
+	if (readable && kind == NJ_WIRE_SETTLED)
+		return take_settled(in, frame, message);
+	if (readable && kind == NJ_WIRE_HEARTBEAT) {
+		take_heartbeat(in, frame);
+		return NJ_OK;
+	}
+	refuse_malformed(in, &frame->peer, "nothing that a sensor says");
 	return NJ_OK;
 }
 
@@ -361,7 +577,7 @@ int nj_ingest_step(struct nj_ingest *in, int timeout_ms, struct nj_message *mess
 		nj_fail(message, err, "%s: receiving failed", in->options.listen);
 	if (err == NJ_ERR_AGAIN)
 		err = NJ_OK;
-	if (err == NJ_OK && in->group_n > 0)
+	if (err == NJ_OK && (in->group_n > 0 || in->uncommitted))
 		err = flush(in, message);
 	else if (err == NJ_OK)
 		acknowledge_owed(in);
@@ -375,7 +591,7 @@ static void repeat_last_words(struct nj_ingest *in)
 	for (uint32_t i = 0; i < in->sessions_n; i++) {
 		struct session session = in->sessions[i];
 		const struct nj_series *series = nj_series_find(in->series, session.sensor, session.boot);
-		if (series != NULL && acknowledge(in, &session.peer, series, false) != NJ_ERR_NOT_FOUND)
+		if (series != NULL && acknowledge(in, &session, series, false) != NJ_ERR_NOT_FOUND)
 			in->sessions[kept++] = session;
 	}
 	in->sessions_n = kept;

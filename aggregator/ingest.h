@@ -2,16 +2,18 @@
  * agreed or refused with a reason), each batch decoded, put in order, written to the journal, acknowledged after the
  * commit, and only then handed on. What was seen before is acknowledged again and dropped; what the sensor had to drop
  * itself is counted as a gap; what comes out of order is asked for again. So for each sensor and boot: received + gaps
- * = next sequence.
+ * + elsewhere = next sequence (aggregator/series.h). What a sensor with several aggregators sends is held, without
+ * effect, until the sensor settles it: then it is journaled and handed on like any other.
  *
  * The journal also remembers how far each sensor has come, in the same transaction: after a restart nj_ingest_replay()
- * hands over again what is held, and a sensor goes on where the journal ends. One thread. Memory: one decoding arena
+ * hands over again what is in it, and a sensor goes on where it ends. One thread. Memory: one decoding arena
  * (options.arena_bytes) plus the link's queues plus 200 bytes a sensor. */
 #ifndef NJ_AGGREGATOR_INGEST_H
 #define NJ_AGGREGATOR_INGEST_H
 
 #include "common/batch.h"
 #include "common/error.h"
+#include "common/health.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -37,17 +39,24 @@ struct nj_ingest_options {
 struct nj_ingest_listener {
 	void *context;
 	int (*batch)(void *context, const struct nj_batch *batch, uint64_t position);
+	void (*heartbeat)(void *context, const struct nj_sensor_health *health); /* NULL: not wanted, as the next */
+	void (*gap)(void *context, const char *sensor, uint64_t batches_lost);   /* the sensor has dropped so many */
 };
 
-/* By law: frames = received + repeated + out_of_order + malformed + greetings + refused. */
+/* By law: frames + released = received + held + repeated + out_of_order + malformed + greetings + heartbeats +
+ * settlements + refused. */
 struct nj_ingest_counts {
 	uint64_t frames;   /* that came, of whatever kind */
 	uint64_t received; /* batches: journaled and handed on */
 	uint64_t received_bytes;
-	uint64_t repeated;        /* seen before: acknowledged, dropped */
-	uint64_t out_of_order;    /* came too early: asked for again */
-	uint64_t malformed;       /* not decodable: no effect */
-	uint64_t greetings;       /* HELLO accepted */
+	uint64_t repeated;     /* seen before: acknowledged, dropped */
+	uint64_t out_of_order; /* came too early: asked for again */
+	uint64_t malformed;    /* not decodable: no effect */
+	uint64_t greetings;    /* HELLO accepted */
+	uint64_t heartbeats, settlements;
+	uint64_t held;            /* batches acknowledged and kept without effect */
+	uint64_t released;        /* of them, settled: now among received */
+	uint64_t discarded;       /* of them, taken by another aggregator in the end */
 	uint64_t refused;         /* HELLO or BATCH answered with REFUSE */
 	uint64_t gaps;            /* sequence numbers that no sensor will send any more */
 	uint64_t windows;         /* in the batches received */

@@ -5,6 +5,7 @@
  * in this window belongs to a flow opened earlier, and is marked without being fresh. */
 #include "aggregator/observe.h"
 
+#include "aggregator/observe_ai.h"
 #include "aggregator/prior.h"
 #include "common/inventory.h"
 
@@ -173,6 +174,7 @@ void nj_observe(const struct nj_judgement *judgement, struct nj_view *view)
 	add_bytes(view, &profile->hour);
 	add_bytes(view, &profile->day);
 	note_client(view);
+	nj_observe_ai(judgement, view);
 }
 
 void nj_observe_suspect(struct nj_view *view)

@@ -70,6 +70,16 @@ struct nj_block_history *nj_profile_history(struct nj_profile *profile)
 	BLOCK(history);
 }
 
+struct nj_block_ai *nj_profile_ai(struct nj_profile *profile)
+{
+	BLOCK(ai);
+}
+
+struct nj_block_access *nj_profile_access(struct nj_profile *profile)
+{
+	BLOCK(access);
+}
+
 void nj_profile_clear(struct nj_profile *profile)
 {
 	free(profile->edges);
@@ -78,6 +88,8 @@ void nj_profile_clear(struct nj_profile *profile)
 	free(profile->names);
 	free(profile->calls);
 	free(profile->history);
+	free(profile->ai);
+	free(profile->access);
 	memset(profile, 0, sizeof *profile);
 }
 
@@ -90,6 +102,8 @@ uint64_t nj_profile_bytes(const struct nj_profile *profile)
 	bytes += profile->names != NULL ? sizeof *profile->names : 0;
 	bytes += profile->calls != NULL ? sizeof *profile->calls : 0;
 	bytes += profile->history != NULL ? sizeof *profile->history : 0;
+	bytes += profile->ai != NULL ? sizeof *profile->ai : 0;
+	bytes += profile->access != NULL ? sizeof *profile->access : 0;
 	return bytes;
 }
 

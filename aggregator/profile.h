@@ -11,6 +11,8 @@
 #ifndef NJ_AGGREGATOR_PROFILE_H
 #define NJ_AGGREGATOR_PROFILE_H
 
+#include "aggregator/profile_access.h"
+#include "aggregator/profile_ai.h"
 #include "common/error.h"
 #include "common/window.h"
 #include "models/baseline.h"
@@ -92,7 +94,7 @@ struct nj_block_fan {
 };
 
 /* ---- sends bytes out */
-#define NJ_TARGETS 10
+#define NJ_TARGETS 8
 
 struct nj_target { /* beside the slots of the heaviest destinations */
 	struct nj_addr peer;
@@ -131,7 +133,7 @@ struct nj_block_names {
 };
 
 /* ---- calls again and again */
-#define NJ_CALLS 10
+#define NJ_CALLS 7
 
 struct nj_call {
 	uint64_t key; /* 0: unused */
@@ -198,6 +200,8 @@ struct nj_profile {
 	struct nj_block_names *names;
 	struct nj_block_calls *calls;
 	struct nj_block_history *history;
+	struct nj_block_ai *ai;
+	struct nj_block_access *access;
 	uint64_t taken;         /* turn in which the table handed it out last */
 	uint32_t recent, older; /* neighbours in the order of activity, index + 1, 0: none */
 };
@@ -218,7 +222,7 @@ static_assert(sizeof(struct nj_summary) == 512, "as the design says");
 #define NJ_PROFILE_BYTES_MAX                                                                                           \
 	(sizeof(struct nj_profile) + sizeof(struct nj_block_edges) + sizeof(struct nj_block_fan) +                     \
 	 sizeof(struct nj_block_targets) + sizeof(struct nj_block_names) + sizeof(struct nj_block_calls) +             \
-	 sizeof(struct nj_block_history))
+	 sizeof(struct nj_block_history) + sizeof(struct nj_block_ai) + sizeof(struct nj_block_access))
 static_assert(NJ_PROFILE_BYTES_MAX <= 16384, "16 kB an agent at most");
 
 /* A block, added when it is not there yet; NULL when memory is out (the detector then has nothing to say). *Returned
@@ -229,6 +233,8 @@ struct nj_block_targets *nj_profile_targets(struct nj_profile *profile);
 struct nj_block_names *nj_profile_names(struct nj_profile *profile);
 struct nj_block_calls *nj_profile_calls(struct nj_profile *profile);
 struct nj_block_history *nj_profile_history(struct nj_profile *profile);
+struct nj_block_ai *nj_profile_ai(struct nj_profile *profile);
+struct nj_block_access *nj_profile_access(struct nj_profile *profile);
 
 void nj_profile_clear(struct nj_profile *profile); /* frees the blocks, zeroes the rest */
 uint64_t nj_profile_bytes(const struct nj_profile *profile);

@@ -42,6 +42,15 @@ static const char schema[] =
 	"NOT NULL);"
 	"INSERT INTO covered VALUES (1, 0, 0);";
 
+/* Added after the first release, so it is made in older stores too. */
+static const char ai_schema[] =
+	"CREATE TABLE IF NOT EXISTS ai_agent (address TEXT NOT NULL, segment INTEGER NOT NULL, brain INTEGER NOT NULL, "
+	"kind INTEGER NOT NULL, peer TEXT NOT NULL, port INTEGER NOT NULL, outside INTEGER NOT NULL, registered "
+	"INTEGER NOT NULL, client TEXT NOT NULL, api TEXT NOT NULL, first_ns INTEGER NOT NULL, last_ns INTEGER NOT "
+	"NULL, turns INTEGER NOT NULL, bytes_up INTEGER NOT NULL, bytes_down INTEGER NOT NULL, p_llm_milli INTEGER NOT "
+	"NULL, agentic_milli INTEGER NOT NULL, tools TEXT NOT NULL, PRIMARY KEY (address, segment, brain)) WITHOUT "
+	"ROWID;";
+
 static const char *const statements_sql[] = {
 	"INSERT INTO alert (alert_id, time_ns, address, segment, detector, severity, json, hash) VALUES "
 	"(?,?,?,?,?,?,?,?)",
@@ -65,8 +74,13 @@ static const char *const statements_sql[] = {
 	"excluded.flows_failed,"
 	" contacts = contacts + excluded.contacts, dns_queries = dns_queries + excluded.dns_queries",
 	"UPDATE covered SET start_ns = ?, position = ?",
+	"INSERT INTO ai_agent VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (address, segment, brain) DO "
+	"UPDATE SET kind = excluded.kind, peer = excluded.peer, registered = excluded.registered, api = excluded.api, "
+	"last_ns = max(last_ns, excluded.last_ns), turns = excluded.turns, bytes_up = excluded.bytes_up, bytes_down = "
+	"excluded.bytes_down, p_llm_milli = excluded.p_llm_milli, agentic_milli = excluded.agentic_milli, tools = CASE "
+	"WHEN excluded.tools = '' THEN tools ELSE excluded.tools END",
 };
-enum { ADD_ALERT, FIND_ALERT, SET_CHAIN, ADD_REPEAT, ADD_AGENT, ADD_ROLLUP, SET_COVERED, STATEMENTS };
+enum { ADD_ALERT, FIND_ALERT, SET_CHAIN, ADD_REPEAT, ADD_AGENT, ADD_ROLLUP, SET_COVERED, ADD_AI, STATEMENTS };
 
 struct nj_store {
 	struct nj_db *db;
@@ -117,6 +131,8 @@ static int open_store(const char *path, bool read_only, struct nj_message *messa
 	int error = nj_db_open(path, &options, message, &store->db);
 	if (error == 0)
 		error = read_state(store, message);
+	if (error == 0 && !read_only)
+		error = nj_db_run(store->db, ai_schema, message);
 	for (int i = 0; i < STATEMENTS && error == 0 && !read_only; i++)
 		error = nj_db_prepare(store->db, statements_sql[i], message, &store->statement[i]);
 	if (error == 0 && !read_only) {
@@ -366,6 +382,44 @@ int nj_store_agent(struct nj_store *store, const struct nj_profile *profile, str
 	return nj_statement_run(add, message);
 }
 
+static uint64_t milli(double share)
+{
+	return share > 0 ? (uint64_t)(share < 1 ? share * 1000 + 0.5 : 1000) : 0;
+}
+
+int nj_store_ai(struct nj_store *store, const struct nj_ai_row *row, struct nj_message *message)
+{
+	int error = begin(store, message);
+	if (error != 0)
+		return error;
+	char address[NJ_ADDR_TEXT_MAX];
+	struct nj_statement *add = store->statement[ADD_AI];
+	nj_statement_text(add, 1, nj_addr_text(&row->agent.addr, address));
+	nj_statement_text(add, 5, row->peer);
+	nj_statement_text(add, 9, row->client);
+	nj_statement_text(add, 10, row->api);
+	nj_statement_text(add, 18, row->tools);
+	const struct {
+		int column;
+		uint64_t value;
+	} numbers[] = {{2, row->agent.segment},
+		       {3, row->key >> 1}, /* SQLite's integers have a sign */
+		       {4, row->kind},
+		       {6, row->port},
+		       {7, row->outside},
+		       {8, row->registered},
+		       {11, storable_time(row->first_ns)},
+		       {12, storable_time(row->last_ns)},
+		       {13, storable(row->turns)},
+		       {14, storable(row->bytes_up)},
+		       {15, storable(row->bytes_down)},
+		       {16, milli(row->p_llm)},
+		       {17, milli(row->agentic)}};
+	for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+		nj_statement_u64(add, numbers[i].column, numbers[i].value);
+	return nj_statement_run(add, message);
+}
+
 int nj_store_commit(struct nj_store *store, uint64_t covered_ns, uint64_t position, struct nj_message *message)
 {
 	int error = flush_minute(store, message);
@@ -488,6 +542,63 @@ int nj_store_read_agents(struct nj_store *store, struct nj_message *message,
 		}
 		snprintf(agent.client, sizeof agent.client, "%s", nj_statement_get_text(statement, 8));
 		error = row(context, &agent);
+	}
+	nj_statement_free(&statement);
+	return error;
+}
+
+static int has_ai(struct nj_store *store, struct nj_message *message)
+{
+	struct nj_statement *statement;
+	int error =
+		nj_db_prepare(store->db, "SELECT 1 FROM sqlite_schema WHERE name = 'ai_agent'", message, &statement);
+	if (error != 0)
+		return error;
+	int found = nj_statement_step(statement, message);
+	nj_statement_free(&statement);
+	return found;
+}
+
+static void read_ai_row(struct nj_statement *statement, struct nj_ai_row *row)
+{
+	*row = (struct nj_ai_row){.agent.segment = (nj_segment)nj_statement_get_u64(statement, 1),
+				  .key = nj_statement_get_u64(statement, 2) << 1,
+				  .kind = (uint8_t)nj_statement_get_u64(statement, 3),
+				  .port = (uint16_t)nj_statement_get_u64(statement, 5),
+				  .outside = nj_statement_get_u64(statement, 6) != 0,
+				  .registered = nj_statement_get_u64(statement, 7) != 0,
+				  .first_ns = nj_statement_get_u64(statement, 10),
+				  .last_ns = nj_statement_get_u64(statement, 11),
+				  .turns = nj_statement_get_u64(statement, 12),
+				  .bytes_up = nj_statement_get_u64(statement, 13),
+				  .bytes_down = nj_statement_get_u64(statement, 14),
+				  .p_llm = (double)nj_statement_get_u64(statement, 15) / 1000,
+				  .agentic = (double)nj_statement_get_u64(statement, 16) / 1000};
+	snprintf(row->peer, sizeof row->peer, "%s", nj_statement_get_text(statement, 4));
+	snprintf(row->client, sizeof row->client, "%s", nj_statement_get_text(statement, 8));
+	snprintf(row->api, sizeof row->api, "%s", nj_statement_get_text(statement, 9));
+	snprintf(row->tools, sizeof row->tools, "%s", nj_statement_get_text(statement, 17));
+}
+
+int nj_store_read_ai(struct nj_store *store, struct nj_message *message,
+		     int (*row)(void *context, const struct nj_ai_row *ai), void *context)
+{
+	struct nj_statement *statement;
+	int error = has_ai(store, message);
+	if (error != 1)
+		return error;
+	error = nj_db_prepare(store->db, "SELECT * FROM ai_agent ORDER BY segment, address, turns DESC, brain", message,
+			      &statement);
+	if (error != 0)
+		return error;
+	while (error == 0 && (error = nj_statement_step(statement, message)) == 1) {
+		struct nj_ai_row ai;
+		read_ai_row(statement, &ai);
+		if (!nj_addr_parse(nj_statement_get_text(statement, 0), &ai.agent.addr)) {
+			error = nj_fail(message, NJ_ERR_FORMAT, "the store holds an AI agent without an address");
+			break;
+		}
+		error = row(context, &ai);
 	}
 	nj_statement_free(&statement);
 	return error;

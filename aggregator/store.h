@@ -13,6 +13,7 @@
 #ifndef NJ_AGGREGATOR_STORE_H
 #define NJ_AGGREGATOR_STORE_H
 
+#include "aggregator/ai_inventory.h"
 #include "aggregator/alert.h"
 #include "common/window.h"
 
@@ -39,6 +40,8 @@ NJ_MUST_CHECK int nj_store_merged(struct nj_store *store, uint64_t alert_id, uin
 /* Adds a window to its minute. Windows of rounds that are covered already are ignored. */
 NJ_MUST_CHECK int nj_store_window(struct nj_store *store, const struct nj_window *window, struct nj_message *message);
 NJ_MUST_CHECK int nj_store_agent(struct nj_store *store, const struct nj_profile *profile, struct nj_message *message);
+/* The latest state of an AI agent. */
+NJ_MUST_CHECK int nj_store_ai(struct nj_store *store, const struct nj_ai_row *row, struct nj_message *message);
 /* Ends the transaction: everything since the last commit and what it covers, together. */
 NJ_MUST_CHECK int nj_store_commit(struct nj_store *store, uint64_t covered_ns, uint64_t position,
 				  struct nj_message *message);
@@ -62,6 +65,10 @@ struct nj_store_agent {
 };
 NJ_MUST_CHECK int nj_store_read_agents(struct nj_store *store, struct nj_message *message,
 				       int (*row)(void *context, const struct nj_store_agent *agent), void *context);
+
+/* AI agents, by agent and then by turns, most first. A store written before there were any gives none. */
+NJ_MUST_CHECK int nj_store_read_ai(struct nj_store *store, struct nj_message *message,
+				   int (*row)(void *context, const struct nj_ai_row *ai), void *context);
 
 /* The four widths of roll-ups. */
 extern const uint32_t nj_store_widths_s[4]; /* 60, 300, 3600, 86400 */

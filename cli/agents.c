@@ -1,7 +1,9 @@
-/* `nightjar agents`: the agents a store knows, those with alerts first, then by bytes. */
+/* `nightjar agents`: the agents a store knows, those with alerts first, then by bytes; with --ai the AI agents among
+ * them, those that loop first. */
 #include "cli/verbs.h"
 
 #include "aggregator/store.h"
+#include "cli/ai_told.h"
 #include "cli/human.h"
 #include "common/json_out.h"
 #include "common/label.h"
@@ -15,6 +17,8 @@ struct query {
 	struct nj_message message;
 	struct nj_store_agent *rows;
 	size_t rows_n, rows_capacity;
+	struct nj_ai_row *ai;
+	size_t ai_n, ai_capacity;
 };
 
 static int on_row(void *context, const struct nj_store_agent *agent)
@@ -106,6 +110,50 @@ static int print_rows(struct query *query, struct nj_console *console)
 	return nj_console_flush(console, &query->message);
 }
 
+/* ---- AI agents */
+
+static int on_ai(void *context, const struct nj_ai_row *row)
+{
+	struct query *query = context;
+	const struct nj_arguments *arguments = query->arguments;
+	if (row->last_ns < arguments->since || row->first_ns > arguments->until)
+		return 0;
+	if (arguments->agent != NULL && nj_agent_id_compare(&row->agent, &query->agent) != 0)
+		return 0;
+	if (query->ai_n == query->ai_capacity) {
+		size_t capacity = query->ai_capacity != 0 ? query->ai_capacity * 2 : 64;
+		struct nj_ai_row *rows = realloc(query->ai, capacity * sizeof *rows);
+		if (rows == NULL)
+			return NJ_ERR_MEMORY;
+		query->ai = rows;
+		query->ai_capacity = capacity;
+	}
+	query->ai[query->ai_n++] = *row;
+	return 0;
+}
+
+static int print_ai(struct query *query, struct nj_console *console)
+{
+	struct nj_json_out out = {0};
+	size_t n = query->ai_n < query->arguments->limit ? query->ai_n : query->arguments->limit;
+	if (query->ai_n > 0)
+		qsort(query->ai, query->ai_n, sizeof *query->ai, nj_ai_by_weight);
+	if (!query->arguments->json && n > 0)
+		nj_ai_print_head(console);
+	if (!query->arguments->json && n == 0)
+		fputs("no AI agent seen\n", console->out);
+	for (size_t i = 0; i < n && !ferror(console->out); i++) {
+		if (query->arguments->json)
+			nj_ai_print_json(console, &out, &query->ai[i]);
+		else
+			nj_ai_print_row(console, &query->ai[i], "");
+	}
+	if (!query->arguments->json && query->ai_n > n)
+		fprintf(console->out, "and %zu more; --limit raises the number\n", query->ai_n - n);
+	nj_json_out_fini(&out);
+	return nj_console_flush(console, &query->message);
+}
+
 enum nj_exit nj_agents_run(const struct nj_arguments *arguments, struct nj_console *console)
 {
 	struct query query = {.arguments = arguments};
@@ -118,12 +166,18 @@ enum nj_exit nj_agents_run(const struct nj_arguments *arguments, struct nj_conso
 				"--agent %.80s: not an address like 10.1.2.3 or vlan:7/10.1.2.3", arguments->agent);
 	if (error == NJ_OK)
 		error = nj_store_open_read(arguments->store, &query.message, &store);
-	if (error == NJ_OK)
+	if (error == NJ_OK && arguments->ai) {
+		error = nj_store_read_ai(store, &query.message, on_ai, &query);
+		if (error == NJ_OK)
+			error = print_ai(&query, console);
+	} else if (error == NJ_OK) {
 		error = nj_store_read_agents(store, &query.message, on_row, &query);
-	if (error == NJ_OK)
-		error = print_rows(&query, console);
+		if (error == NJ_OK)
+			error = print_rows(&query, console);
+	}
 	nj_store_close(&store);
 	free(query.rows);
+	free(query.ai);
 	return error == NJ_OK || error == NJ_ERR_AGAIN ? NJ_EXIT_DONE
 						       : nj_verb_fail(arguments, console, error, &query.message);
 }

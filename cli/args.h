@@ -90,6 +90,7 @@ enum nj_verb {
 	X(limit, 'n', COUNT, "N", 1, 1000000, 1000, NJ_FOR_STORE, "at most so many, the newest")                       \
 	X(verify, 0, FLAG, NULL, 0, 0, 0, NJ_FOR(ALERTS), "check the hash chain: was an alert removed or changed?")    \
 	X(full, 0, FLAG, NULL, 0, 0, 0, NJ_FOR(ALERTS), "tell each alert in full, with its features and peers")        \
+	X(ai, 0, FLAG, NULL, 0, 0, 0, NJ_FOR(AGENTS), "AI agents: who runs one, with whom it thinks, how it loops")    \
 	X(color, 0, CHOICE, "auto|always|never", 0, 0, "auto",                                                         \
 	  NJ_FOR(REPLAY) | NJ_FOR(WINDOWS) | NJ_FOR(EVALUATE) | NJ_FOR_STORE,                                          \
 	  "colour on the terminal; NO_COLOR counts too")                                                               \

@@ -3,6 +3,8 @@
  * axis. Amortised cost is constant, since each doubling halves what is there. */
 #include "cli/findings.h"
 
+#include "cli/ai_told.h"
+
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -92,7 +94,38 @@ void nj_findings_fini(struct nj_findings *findings)
 	free(findings->alerts);
 	free(findings->agents);
 	free(findings->points);
+	free(findings->ai);
 	memset(findings, 0, sizeof *findings);
+}
+
+/* The row of the same agent and brain, or a new one; NULL: no room. */
+static struct nj_ai_row *ai_slot(struct nj_findings *findings, const struct nj_ai_row *row)
+{
+	for (uint32_t i = 0; i < findings->ai_n; i++)
+		if (findings->ai[i].key == row->key && nj_agent_id_compare(&findings->ai[i].agent, &row->agent) == 0)
+			return &findings->ai[i];
+	if (findings->ai_n == NJ_FINDING_AI_MAX) {
+		findings->ai_lost++;
+		return NULL;
+	}
+	if (findings->ai_n == findings->ai_capacity) {
+		uint32_t capacity = findings->ai_capacity != 0 ? findings->ai_capacity * 2 : 16;
+		struct nj_ai_row *rows = realloc(findings->ai, capacity * sizeof *rows);
+		if (rows == NULL) {
+			findings->failed = true;
+			return NULL;
+		}
+		findings->ai = rows;
+		findings->ai_capacity = capacity;
+	}
+	return &findings->ai[findings->ai_n++];
+}
+
+void nj_findings_ai(void *context, const struct nj_ai_row *row)
+{
+	struct nj_ai_row *slot = ai_slot(context, row);
+	if (slot != NULL)
+		*slot = *row;
 }
 
 void nj_findings_alert(void *context, const struct nj_alert *alert)
@@ -415,6 +448,8 @@ static int by_weight(const void *a, const void *b)
 
 void nj_findings_sort(struct nj_findings *findings)
 {
+	if (findings->ai_n > 0)
+		qsort(findings->ai, findings->ai_n, sizeof *findings->ai, nj_ai_by_weight);
 	if (findings->alerts_n > 0)
 		qsort(findings->alerts, findings->alerts_n, sizeof *findings->alerts, by_weight);
 	for (uint32_t i = 0; i < SLOTS; i++)

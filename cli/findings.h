@@ -3,12 +3,13 @@
  * Everything is bounded: time is cut into at most NJ_BINS_MAX bins whose width doubles as the span grows; when the
  * table of agents is full, the quieter half goes and is counted; alerts beyond the cap are counted.
  *
- * Memory: 0.1 MB + alerts (2.5 kB each) + agents (at most 65,536 of 150 B) + points (at most 262,144 of 64 B): 30 MB at
- * the very most. */
+ * Memory: 0.1 MB + AI agents (at most 4096 of 480 B) + alerts (2.5 kB each) + agents (at most 65,536 of 150 B) + points
+ * (at most 262,144 of 64 B): 30 MB at the very most. */
 #ifndef NJ_CLI_FINDINGS_H
 #define NJ_CLI_FINDINGS_H
 
 #include "aggregator/aggregator.h"
+#include "aggregator/ai_inventory.h"
 #include "aggregator/alert.h"
 #include "common/batch.h"
 #include "common/window.h"
@@ -20,6 +21,7 @@
 #define NJ_FINDING_AGENTS_MAX 65536
 #define NJ_FINDING_ALERTS_MAX 10000
 #define NJ_FINDING_POINTS_MAX 262144
+#define NJ_FINDING_AI_MAX     4096
 #define NJ_FINDING_APP_SLOTS  1024 /* of the index by name: a power of two, at most a quarter full */
 #define NJ_FINDING_APPS_MAX   256
 
@@ -95,6 +97,10 @@ struct nj_findings {
 	uint32_t points_n, points_capacity, points_free;
 	uint64_t points_lost;
 
+	struct nj_ai_row *ai; /* those that loop first, once sorted */
+	uint32_t ai_n, ai_capacity;
+	uint64_t ai_lost; /* beyond the cap */
+
 	struct nj_finding_app apps[NJ_FINDING_APPS_MAX];
 	uint32_t apps_n;
 	uint16_t app_slots[NJ_FINDING_APP_SLOTS]; /* index + 1 into apps; 0: free */
@@ -107,9 +113,10 @@ struct nj_findings {
 NJ_MUST_CHECK int nj_findings_init(struct nj_findings *findings, bool courses);
 void nj_findings_fini(struct nj_findings *findings);
 
-/* The three entrances, of the types of struct nj_aggregator_listener. */
+/* The four entrances, of the types of struct nj_aggregator_listener. */
 void nj_findings_alert(void *findings, const struct nj_alert *alert);
 void nj_findings_window(void *findings, const struct nj_window *window);
+void nj_findings_ai(void *findings, const struct nj_ai_row *row);
 void nj_findings_tick(void *findings, uint64_t start_ns, const struct nj_sensor_account *account);
 
 /* Puts alerts into the order people read them in: severity, p, time, id. And marks the agents that have some. */

@@ -49,6 +49,11 @@ static void on_window(void *context, const struct nj_window *window)
 	nj_findings_window(&((struct replay *)context)->findings, window);
 }
 
+static void on_ai(void *context, const struct nj_ai_row *row)
+{
+	nj_findings_ai(&((struct replay *)context)->findings, row);
+}
+
 static void on_tick(void *context, uint64_t start_ns, const struct nj_sensor_account *account)
 {
 	nj_findings_tick(&((struct replay *)context)->findings, start_ns, account);
@@ -133,7 +138,7 @@ static bool only_lines(const struct nj_arguments *arguments)
 static int analyse(struct replay *replay, struct nj_message *message)
 {
 	struct nj_aggregator_listener listener = {
-		.context = replay, .alert = on_alert, .window = on_window, .tick = on_tick};
+		.context = replay, .alert = on_alert, .window = on_window, .ai = on_ai, .tick = on_tick};
 	struct nj_session_plan plan = {.arguments = replay->arguments,
 				       .paths = replay->arguments->operands,
 				       .paths_n = replay->arguments->operands_n,

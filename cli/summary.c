@@ -3,6 +3,7 @@
  * lines of each and stops where it matters. */
 #include "cli/summary.h"
 
+#include "cli/ai_told.h"
 #include "cli/human.h"
 #include "common/label.h"
 
@@ -451,11 +452,30 @@ static void print_next(struct nj_console *console, const struct nj_facts *facts,
 	}
 }
 
+#define AI_TOLD 20
+
+static void print_ai(struct nj_console *console, const struct nj_findings *findings)
+{
+	if (findings->ai_n == 0)
+		return;
+	uint32_t told = findings->ai_n < AI_TOLD ? findings->ai_n : AI_TOLD;
+	nj_human count;
+	print_heading(console, "AI agents");
+	nj_ai_print_head(console);
+	for (uint32_t i = 0; i < told; i++)
+		nj_ai_print_row(console, &findings->ai[i], "");
+	if (findings->ai_n + findings->ai_lost > told)
+		fprintf(console->out, "  and %s more (nightjar agents --ai lists them from a store)\n",
+			nj_human_count(findings->ai_n + findings->ai_lost - told, count));
+	putc('\n', console->out);
+}
+
 void nj_summary_print(struct nj_console *console, const struct nj_facts *facts, const struct nj_findings *findings,
 		      uint32_t top)
 {
 	print_capture(console, facts, findings);
 	putc('\n', console->out);
+	print_ai(console, findings);
 	print_tally(console, facts, findings);
 	putc('\n', console->out);
 	if (findings->alerts_n == 0)

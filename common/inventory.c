@@ -15,6 +15,9 @@ struct nj_inventory {
 	struct nj_inventory_agent *agents;
 	struct nj_inventory_decoy *decoys;
 	uint32_t agents_n, decoys_n;
+	struct nj_policy_list ai_providers;
+	uint32_t registered;      /* agents with a policy */
+	bool ai_stated, ai_alert; /* ai_unregistered stands in the file; as alert */
 };
 
 /* What one loading function needs to know. */
@@ -110,6 +113,27 @@ static int take_permitted(const struct reader *r, const struct nj_yaml_node *nod
 	return NJ_OK;
 }
 
+static int take_policy(const struct reader *r, const struct nj_yaml_node *node, struct nj_inventory_agent *agent)
+{
+	struct nj_policy *policy = malloc(sizeof *policy);
+	if (policy == NULL)
+		return nj_fail(r->message, NJ_ERR_MEMORY, "out of memory for a policy");
+	agent->policy = policy; /* owned by the inventory; freed with it, whatever follows */
+	int err = nj_policy_read(r->yaml, node, r->message, policy);
+	r->inventory->registered += err == NJ_OK;
+	return err;
+}
+
+static int take_unregistered(const struct reader *r, const struct nj_yaml_node *node)
+{
+	bool alert = node->kind == NJ_YAML_TEXT && strcmp(node->text, "alert") == 0;
+	if (!alert && (node->kind != NJ_YAML_TEXT || strcmp(node->text, "ignore") != 0))
+		return FAIL(r, node, "ai_unregistered is alert or ignore");
+	r->inventory->ai_stated = true;
+	r->inventory->ai_alert = alert;
+	return NJ_OK;
+}
+
 static int take_agent_key(const struct reader *r, const struct nj_yaml_node *node, struct nj_inventory_agent *agent,
 			  bool *addressed)
 {
@@ -119,6 +143,8 @@ static int take_agent_key(const struct reader *r, const struct nj_yaml_node *nod
 		return take_name(r, node, agent->group);
 	if (strcmp(node->key, "permitted") == 0)
 		return take_permitted(r, node, &agent->permitted);
+	if (strcmp(node->key, "ai") == 0)
+		return take_policy(r, node, agent);
 	if (strcmp(node->key, "address") == 0) {
 		*addressed = node->kind == NJ_YAML_TEXT && nj_addr_parse(node->text, &agent->id.addr);
 		return *addressed ? NJ_OK : FAIL(r, node, "address is not an IP address");
@@ -248,6 +274,10 @@ static int take_root(const struct reader *r, const struct nj_yaml_node *root)
 			err = take_agents(r, node);
 		else if (strcmp(node->key, "decoys") == 0)
 			err = take_decoys(r, node);
+		else if (strcmp(node->key, "ai_providers") == 0)
+			err = nj_policy_read_list(r->yaml, node, r->message, &r->inventory->ai_providers);
+		else if (strcmp(node->key, "ai_unregistered") == 0)
+			err = take_unregistered(r, node);
 		else
 			err = FAIL(r, node, "unknown key '%.60s'", node->key);
 	}
@@ -288,6 +318,8 @@ void nj_inventory_free(struct nj_inventory **inventory)
 {
 	if (*inventory == NULL)
 		return;
+	for (uint32_t i = 0; i < (*inventory)->agents_n; i++)
+		free((struct nj_policy *)(*inventory)->agents[i].policy);
 	free((*inventory)->agents);
 	free((*inventory)->decoys);
 	free(*inventory);
@@ -297,6 +329,16 @@ void nj_inventory_free(struct nj_inventory **inventory)
 const struct nj_networks *nj_inventory_home(const struct nj_inventory *inventory)
 {
 	return &inventory->home;
+}
+
+const struct nj_policy_list *nj_inventory_ai_providers(const struct nj_inventory *inventory)
+{
+	return &inventory->ai_providers;
+}
+
+bool nj_inventory_ai_must_register(const struct nj_inventory *inventory)
+{
+	return inventory->ai_stated ? inventory->ai_alert : inventory->registered > 0;
 }
 
 const struct nj_inventory_agent *nj_inventory_agent(const struct nj_inventory *inventory, const struct nj_agent_id *id)

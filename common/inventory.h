@@ -1,9 +1,13 @@
-/* Who is who: home networks, names, permitted scanners, decoys. Read from a YAML file, then immutable: any thread may ask. Lookups are by hash or a short
- * scan of sorted networks; memory is a few hundred bytes an entry, allocated at load.
+/* Who is who: home networks, names, permitted scanners, registered AI agents, decoys. Read from a YAML file, then
+ * immutable: any thread may ask. Lookups are by bisection or a short scan of sorted networks; memory is a few hundred
+ * bytes an entry and 6 kB a registered AI agent, allocated at load.
  *
  *   home_networks: [10.0.0.0/8, fd00::/8]       # default: private, shared, link-local and unique-local ranges
  *   agents:
  *     - { address: 10.20.1.5, segment: "vlan:20", name: build-7, group: ci, permitted: [scan] }
+ *     - { address: 10.20.1.9, name: coder-1, ai: { providers: [api.anthropic.com] } }   # common/policy.h
+ *   ai_providers: [api.anthropic.com, self-hosted]   # for AI agents whose own entry names none
+ *   ai_unregistered: alert                           # or ignore; default: alert once any agent is registered
  *   decoys:
  *     - 10.20.9.9                              # any contact
  *     - { network: 10.20.250.0/24, ports: [22, 445], name: "empty rack" }
@@ -13,6 +17,7 @@
 
 #include "common/addr.h"
 #include "common/error.h"
+#include "common/policy.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -37,6 +42,7 @@ struct nj_inventory_agent {
 	bool any_segment;         /* entry without a segment: matches the address in every one */
 	char name[NJ_INVENTORY_NAME_MAX];
 	char group[NJ_INVENTORY_NAME_MAX]; /* peer group, or empty */
+	const struct nj_policy *policy; /* a registered AI agent, and what it may do; NULL: not registered */
 	uint32_t permitted;       /* enum nj_permission bits: alerts of that family are raised as low severity with the permission in the text */
 };
 
@@ -58,6 +64,10 @@ void nj_inventory_free(struct nj_inventory **inventory);
 const struct nj_networks *nj_inventory_home(const struct nj_inventory *inventory);
 /* *returns borrowed until* free; NULL when unknown. */
 const struct nj_inventory_agent *nj_inventory_agent(const struct nj_inventory *inventory, const struct nj_agent_id *id);
+/* Whom AI agents may think with whose own entry does not say it; not given: anybody. *returns borrowed until* free. */
+const struct nj_policy_list *nj_inventory_ai_providers(const struct nj_inventory *inventory);
+/* Whether an AI agent that is not registered is a violation. */
+bool nj_inventory_ai_must_register(const struct nj_inventory *inventory);
 const struct nj_inventory_decoy *nj_inventory_decoy(const struct nj_inventory *inventory, const struct nj_addr *addr, uint16_t port);
 
 #endif

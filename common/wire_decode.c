@@ -361,12 +361,7 @@ static void field_account(struct nj_unpack *r, struct nj_fields *outer, struct n
 	struct nj_fields f = nj_fields_open(r);
 	for (size_t i = 0; i < NJ_WIRE_ACCOUNT_COUNTS; i++)
 		*counts[i] = nj_field_u64(&f, UINT64_MAX);
-	struct nj_fields drops = {r, nj_fields_next(&f) ? nj_unpack_array(r, 2 * NJ_DROP_REASONS_MAX) : 0};
-	while (drops.left > 0 && nj_unpack_ok(r)) {
-		struct nj_drop_count *drop = &account->drops[account->drops_n++];
-		nj_field_text(&drops, drop->name, sizeof drop->name);
-		drop->frames = nj_field_u64(&drops, UINT64_MAX);
-	}
+	account->drops_n = nj_wire_drops(&f, account->drops);
 	nj_fields_close(&f);
 }
 

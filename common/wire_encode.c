@@ -353,11 +353,7 @@ static void pack_account(struct nj_pack *pack, const struct nj_sensor_account *a
 	nj_pack_array(pack, NJ_WIRE_ACCOUNT_COUNTS + 1);
 	for (size_t i = 0; i < NJ_WIRE_ACCOUNT_COUNTS; i++)
 		nj_pack_u64(pack, *counts[i]);
-	nj_pack_array(pack, 2 * account->drops_n);
-	for (uint32_t i = 0; i < account->drops_n; i++) {
-		nj_pack_text(pack, account->drops[i].name, strlen(account->drops[i].name));
-		nj_pack_u64(pack, account->drops[i].frames);
-	}
+	nj_wire_pack_drops(pack, account->drops, account->drops_n);
 }
 
 static void pack_head(struct nj_pack *head, const struct nj_batch *batch, uint32_t windows_n)

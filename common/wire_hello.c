@@ -1,4 +1,4 @@
-/* The small messages: greeting, acknowledgement, refusal, and what two sides must agree on. */
+/* The small messages: greeting, acknowledgement, refusal, settlement, and what two sides must agree on. */
 #include "common/wire_parts.h"
 
 #include <assert.h>
@@ -40,6 +40,27 @@ void nj_wire_tables(struct nj_fields *f, struct nj_table_ids *ret_tables)
 	}
 }
 
+void nj_wire_pack_drops(struct nj_pack *pack, const struct nj_drop_count *drops, uint32_t n)
+{
+	nj_pack_array(pack, 2 * n);
+	for (uint32_t i = 0; i < n; i++) {
+		nj_pack_text(pack, drops[i].name, strlen(drops[i].name));
+		nj_pack_u64(pack, drops[i].frames);
+	}
+}
+
+uint32_t nj_wire_drops(struct nj_fields *f, struct nj_drop_count *ret_drops)
+{
+	struct nj_fields each = {f->from, nj_fields_next(f) ? nj_unpack_array(f->from, 2 * NJ_DROP_REASONS_MAX) : 0};
+	uint32_t n = 0;
+	while (each.left > 0 && nj_unpack_ok(f->from)) {
+		struct nj_drop_count *drop = &ret_drops[n++];
+		nj_field_text(&each, drop->name, sizeof drop->name);
+		drop->frames = nj_field_u64(&each, UINT64_MAX);
+	}
+	return n;
+}
+
 int nj_wire_verdict(const struct nj_unpack *r, const char *what, struct nj_message *message)
 {
 	if (nj_unpack_ok(r) && nj_cursor_left(&r->cursor) == 0)
@@ -54,7 +75,7 @@ bool nj_wire_peek(const void *data, size_t size, enum nj_wire_kind *ret_kind, ui
 	struct nj_fields f = nj_fields_open(&r);
 	uint64_t kind = nj_field_u64(&f, UINT32_MAX);
 	uint32_t major = (uint32_t)nj_field_u64(&f, UINT32_MAX);
-	if (!nj_unpack_ok(&r) || kind < NJ_WIRE_HELLO || kind > NJ_WIRE_REFUSE)
+	if (!nj_unpack_ok(&r) || kind < NJ_WIRE_HELLO || kind > NJ_WIRE_SETTLED)
 		return false;
 	*ret_kind = (enum nj_wire_kind)kind;
 	*ret_major = major;
@@ -64,7 +85,7 @@ bool nj_wire_peek(const void *data, size_t size, enum nj_wire_kind *ret_kind, ui
 size_t nj_wire_hello_encode(const struct nj_wire_hello *hello, uint8_t buffer[NJ_WIRE_SMALL_MAX])
 {
 	struct nj_pack to = nj_pack_fixed(buffer, NJ_WIRE_SMALL_MAX);
-	nj_wire_pack_lead(&to, 10, NJ_WIRE_HELLO);
+	nj_wire_pack_lead(&to, 14, NJ_WIRE_HELLO);
 	nj_pack_text(&to, NJ_WIRE_SOFTWARE, strlen(NJ_WIRE_SOFTWARE));
 	nj_pack_text(&to, hello->sensor, strlen(hello->sensor));
 	nj_pack_text(&to, hello->tap_group, strlen(hello->tap_group));
@@ -72,6 +93,10 @@ size_t nj_wire_hello_encode(const struct nj_wire_hello *hello, uint8_t buffer[NJ
 	nj_pack_u64(&to, hello->self.key_id);
 	nj_pack_u64(&to, hello->boot);
 	nj_pack_u64(&to, hello->oldest);
+	nj_pack_u64(&to, hello->dropped);
+	nj_pack_u64(&to, hello->several);
+	nj_pack_u64(&to, hello->settled);
+	nj_pack_u64(&to, hello->greeting);
 	assert(!to.failed);
 	return to.used;
 }
@@ -79,11 +104,13 @@ size_t nj_wire_hello_encode(const struct nj_wire_hello *hello, uint8_t buffer[NJ
 size_t nj_wire_ack_encode(const struct nj_wire_ack *ack, uint8_t buffer[NJ_WIRE_SMALL_MAX])
 {
 	struct nj_pack to = nj_pack_fixed(buffer, NJ_WIRE_SMALL_MAX);
-	nj_wire_pack_lead(&to, 7, NJ_WIRE_ACK);
+	nj_wire_pack_lead(&to, 9, NJ_WIRE_ACK);
 	nj_pack_u64(&to, ack->boot);
 	nj_pack_u64(&to, ack->next);
 	nj_pack_u64(&to, ack->credit);
 	nj_pack_u64(&to, ack->rewind);
+	nj_pack_u64(&to, ack->settled);
+	nj_pack_u64(&to, ack->greeting);
 	assert(!to.failed);
 	return to.used;
 }
@@ -99,6 +126,32 @@ size_t nj_wire_refuse_encode(const struct nj_wire_refuse *refuse, uint8_t buffer
 	return to.used;
 }
 
+size_t nj_wire_settled_encode(const struct nj_wire_settled *settled, uint8_t buffer[NJ_WIRE_SMALL_MAX])
+{
+	struct nj_pack to = nj_pack_fixed(buffer, NJ_WIRE_SMALL_MAX);
+	nj_wire_pack_lead(&to, 5, NJ_WIRE_SETTLED);
+	nj_pack_u64(&to, settled->boot);
+	nj_pack_u64(&to, settled->settled);
+	assert(!to.failed);
+	return to.used;
+}
+
+int nj_wire_settled_decode(const void *data, size_t size, struct nj_message *message,
+			   struct nj_wire_settled *ret_settled)
+{
+	struct nj_wire_settled settled = {0};
+	uint32_t major, minor;
+	struct nj_unpack r = nj_unpack_open(data, size);
+	struct nj_fields f = nj_wire_open(&r, NJ_WIRE_SETTLED, &major, &minor);
+	settled.boot = nj_field_u64(&f, UINT64_MAX);
+	settled.settled = nj_field_u64(&f, UINT64_MAX);
+	nj_fields_close(&f);
+	int err = nj_wire_verdict(&r, "settlement", message);
+	if (err == NJ_OK)
+		*ret_settled = settled;
+	return err;
+}
+
 int nj_wire_hello_decode(const void *data, size_t size, struct nj_message *message, struct nj_wire_hello *ret_hello)
 {
 	struct nj_wire_hello hello = {0};
@@ -112,6 +165,10 @@ int nj_wire_hello_decode(const void *data, size_t size, struct nj_message *messa
 		hello.self.key_id = (uint32_t)nj_field_u64(&f, UINT32_MAX);
 		hello.boot = nj_field_u64(&f, UINT64_MAX);
 		hello.oldest = nj_field_u64(&f, UINT64_MAX);
+		hello.dropped = nj_field_u64(&f, UINT64_MAX);
+		hello.several = nj_field_u64(&f, 1) != 0;
+		hello.settled = nj_field_u64(&f, UINT64_MAX);
+		hello.greeting = nj_field_u64(&f, UINT64_MAX);
 	}
 	nj_fields_close(&f);
 	int err = nj_wire_verdict(&r, "greeting", message);
@@ -123,13 +180,15 @@ int nj_wire_hello_decode(const void *data, size_t size, struct nj_message *messa
 int nj_wire_ack_decode(const void *data, size_t size, struct nj_message *message, struct nj_wire_ack *ret_ack)
 {
 	struct nj_wire_ack ack = {0};
-	uint32_t major, minor;
+	uint32_t major;
 	struct nj_unpack r = nj_unpack_open(data, size);
-	struct nj_fields f = nj_wire_open(&r, NJ_WIRE_ACK, &major, &minor);
+	struct nj_fields f = nj_wire_open(&r, NJ_WIRE_ACK, &major, &ack.minor);
 	ack.boot = nj_field_u64(&f, UINT64_MAX);
 	ack.next = nj_field_u64(&f, UINT64_MAX);
 	ack.credit = (uint32_t)nj_field_u64(&f, UINT32_MAX);
 	ack.rewind = nj_field_u64(&f, 1) != 0;
+	ack.settled = nj_field_u64(&f, UINT64_MAX);
+	ack.greeting = nj_field_u64(&f, UINT64_MAX);
 	nj_fields_close(&f);
 	int err = nj_wire_verdict(&r, "acknowledgement", message);
 	if (err == NJ_OK)

@@ -32,9 +32,14 @@ static inline bool nj_wire_is_time(size_t scalar)
 void nj_wire_pack_lead(struct nj_pack *pack, size_t fields, enum nj_wire_kind kind);
 void nj_wire_pack_tables(struct nj_pack *pack, const struct nj_table_ids *tables);
 
+void nj_wire_pack_drops(struct nj_pack *pack, const struct nj_drop_count *drops, uint32_t n);
+
 /* The lead of a message of this kind; the fields after it are the caller's to read. */
 struct nj_fields nj_wire_open(struct nj_unpack *r, enum nj_wire_kind kind, uint32_t *ret_major, uint32_t *ret_minor);
 void nj_wire_tables(struct nj_fields *f, struct nj_table_ids *ret_tables);
+
+/* [name, frames, name, frames ...]: at most NJ_DROP_REASONS_MAX pairs; gives how many. */
+uint32_t nj_wire_drops(struct nj_fields *f, struct nj_drop_count *ret_drops);
 
 /* After the last field: NJ_OK, or NJ_ERR_FORMAT (_MEMORY when full) with the words of what was wrong. */
 NJ_MUST_CHECK int nj_wire_verdict(const struct nj_unpack *r, const char *what, struct nj_message *message);

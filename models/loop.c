@@ -33,6 +33,7 @@
 #define SHIFT_MS    63700
 #define SD_MIN      0.03
 #define SAME_ACT_MS 1000
+#define LASTED_MS   16u
 #define FORGET_MS   (UINT64_C(1) << 30) /* 12 days of silence: 32 bits would soon be ambiguous */
 
 static_assert(NJ_LOOP_TURNS <= NJ_SMALL_MAX, "turn times are sorted on the stack");
@@ -65,8 +66,21 @@ static struct nj_loop_stretch stretch_of(uint64_t start_ns, uint64_t end_ns)
 
 static bool action_before(const struct nj_loop_action *a, const struct nj_loop_action *b)
 {
-	int32_t start = (int32_t)(a->at.start_ms - b->at.start_ms);
+	int32_t start = (int32_t)(a->start_ms - b->start_ms);
 	return start != 0 ? start < 0 : a->peer < b->peer;
+}
+
+static uint32_t action_end_ms(const struct nj_loop_action *action)
+{
+	return action->start_ms + action->lasted * LASTED_MS;
+}
+
+static void last_until(struct nj_loop_action *action, uint32_t end_ms)
+{
+	int32_t lasted_ms = (int32_t)(end_ms - action->start_ms);
+	uint32_t lasted = lasted_ms > 0 ? ((uint32_t)lasted_ms + LASTED_MS - 1) / LASTED_MS : 0;
+	if (lasted > action->lasted)
+		action->lasted = lasted < UINT16_MAX ? (uint16_t)lasted : UINT16_MAX;
 }
 
 /* Joins it to an action towards the same peer that began less than a second away. */
@@ -74,13 +88,12 @@ static bool join_action(struct nj_actions *actions, const struct nj_loop_action 
 {
 	for (uint32_t i = actions->n; i-- > 0;) {
 		struct nj_loop_action *known = &actions->action[i];
-		int32_t apart = (int32_t)(add->at.start_ms - known->at.start_ms);
+		int32_t apart = (int32_t)(add->start_ms - known->start_ms);
 		if (apart >= SAME_ACT_MS)
 			return false; /* ascending: all others are further away */
 		if (apart <= -SAME_ACT_MS || known->peer != add->peer)
 			continue;
-		if ((int32_t)(add->at.end_ms - known->at.end_ms) > 0)
-			known->at.end_ms = add->at.end_ms;
+		last_until(known, action_end_ms(add));
 		return true;
 	}
 	return false;
@@ -88,7 +101,9 @@ static bool join_action(struct nj_actions *actions, const struct nj_loop_action 
 
 void nj_actions_add(struct nj_actions *actions, uint64_t peer_hash, uint64_t start_ns, uint64_t end_ns)
 {
-	struct nj_loop_action add = {stretch_of(start_ns, end_ns), (uint32_t)peer_hash};
+	struct nj_loop_stretch at_ms = stretch_of(start_ns, end_ns);
+	struct nj_loop_action add = {.start_ms = at_ms.start_ms, .peer = (uint16_t)peer_hash};
+	last_until(&add, at_ms.end_ms);
 	uint64_t start_ms = start_ns / 1000000;
 	if (actions->n > 0 && start_ms > actions->latest_ms + FORGET_MS)
 		actions->n = 0;
@@ -167,12 +182,12 @@ struct scene {
 	struct span action[NJ_LOOP_ACTIONS];
 };
 
-static void look(const struct nj_loop *loop, const struct nj_actions *actions, uint32_t peer, struct scene *scene)
+static void look(const struct nj_loop *loop, const struct nj_actions *actions, uint16_t peer, struct scene *scene)
 {
 	uint64_t latest_ms = loop->latest_ms > actions->latest_ms ? loop->latest_ms : actions->latest_ms;
 	uint64_t oldest = loop->n > 0 ? age_ms(latest_ms, loop->exchange[0].start_ms) : 0;
-	if (actions->seen > actions->n && actions->n > 0 && age_ms(latest_ms, actions->action[0].at.start_ms) < oldest)
-		oldest = age_ms(latest_ms, actions->action[0].at.start_ms);
+	if (actions->seen > actions->n && actions->n > 0 && age_ms(latest_ms, actions->action[0].start_ms) < oldest)
+		oldest = age_ms(latest_ms, actions->action[0].start_ms);
 	int64_t origin = (int64_t)oldest; /* ages count down to the latest */
 	scene->turns = scene->actions = 0;
 	for (uint32_t i = 0; i < loop->n; i++) {
@@ -183,8 +198,8 @@ static void look(const struct nj_loop *loop, const struct nj_actions *actions, u
 	}
 	for (uint32_t i = 0; i < actions->n; i++) {
 		const struct nj_loop_action *action = &actions->action[i];
-		struct span span = {origin - (int64_t)age_ms(latest_ms, action->at.start_ms),
-				    origin - (int64_t)age_ms(latest_ms, action->at.end_ms)};
+		struct span span = {origin - (int64_t)age_ms(latest_ms, action->start_ms),
+				    origin - (int64_t)age_ms(latest_ms, action_end_ms(action))};
 		if (action->peer != peer && span.start >= 0)
 			scene->action[scene->actions++] = span;
 	}
@@ -299,7 +314,7 @@ void nj_loop_judge(const struct nj_loop *loop, const struct nj_actions *actions,
 		   struct nj_loop_verdict *ret_verdict)
 {
 	struct scene scene;
-	look(loop, actions, (uint32_t)peer_hash, &scene);
+	look(loop, actions, (uint16_t)peer_hash, &scene);
 	*ret_verdict = (struct nj_loop_verdict){
 		.turns = scene.turns,
 		.turn_s = median_turn_s(loop),

@@ -6,7 +6,7 @@
  *
  * Two states: actions are kept once a host, exchanges once a (host, peer). Both keep the latest of bounded lists in
  * time order, so that what comes in any order within a window gives the same bytes. Pointer-free, zeroed to start, save
- * as bytes. 600 B and 288 B; an addition costs tens of nanoseconds, a judgement (eleven passes for the null) some
+ * as bytes. 408 B and 288 B; an addition costs tens of nanoseconds, a judgement (eleven passes for the null) some
  * microseconds: judge when an exchange has ended, not for each action. */
 #ifndef NJ_MODELS_LOOP_H
 #define NJ_MODELS_LOOP_H
@@ -26,8 +26,9 @@ struct nj_loop_stretch {
 };
 
 struct nj_loop_action {
-	struct nj_loop_stretch at;
-	uint32_t peer; /* low bits of the peer's hash: actions towards the thinking peer itself are left out */
+	uint32_t start_ms;
+	uint16_t lasted; /* in 16 ms, at most 17 minutes */
+	uint16_t peer;   /* low bits of the peer's hash: actions towards the thinking peer itself are left out */
 };
 
 struct nj_actions {
@@ -45,7 +46,7 @@ struct nj_loop {
 	struct nj_loop_stretch exchange[NJ_LOOP_TURNS]; /* ascending by end, then start */
 };
 
-static_assert(sizeof(struct nj_actions) == 600, "one an agent");
+static_assert(sizeof(struct nj_actions) == 408, "one an agent");
 static_assert(sizeof(struct nj_loop) == 288, "several an agent");
 
 /* The host did something: began a flow, or a request on an open one. Actions towards the same peer that begin within a

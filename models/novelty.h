@@ -1,17 +1,17 @@
 /* How little does this agent repeat itself? A script does the same thing again and again, a person or a model does not.
  *
- * The last 256 actions as symbols (made by the caller of host, service and size), and their complexity by Lempel and
+ * The last 128 actions as symbols (made by the caller of host, service and size), and their complexity by Lempel and
  * Ziv (1976), normalised so that a string without structure is near 1 and a repeated one near 0; and of the last 64
  * requests, the share whose exact (size, port) had come before among them.
  *
- * 656 B an agent, pointer-free, zeroed to start, save as bytes. Judging costs up to 60 us: seldom. */
+ * 400 B an agent, pointer-free, zeroed to start, save as bytes. Judging costs up to 15 us: seldom. */
 #ifndef NJ_MODELS_NOVELTY_H
 #define NJ_MODELS_NOVELTY_H
 
 #include <assert.h>
 #include <stdint.h>
 
-#define NJ_NOVELTY_SYMBOLS  256
+#define NJ_NOVELTY_SYMBOLS  128
 #define NJ_NOVELTY_REQUESTS 64
 #define NJ_NOVELTY_N_MIN    16 /* fewer symbols give no verdict */
 
@@ -22,7 +22,7 @@ struct nj_novelty {
 	uint64_t reserved;
 };
 
-static_assert(sizeof(struct nj_novelty) == 656, "one an agent");
+static_assert(sizeof(struct nj_novelty) == 400, "one an agent");
 
 void nj_novelty_add(struct nj_novelty *novelty, uint64_t symbol_hash);                   /* an action */
 void nj_novelty_request(struct nj_novelty *novelty, uint32_t size_bytes, uint16_t port); /* a request of that size */

@@ -27,10 +27,17 @@ struct nj_tokens {
 	uint16_t gap_log2[NJ_TOKENS_KEPT_MAX]; /* log2 of a gap in us, plus one, in 1/1024 */
 	uint32_t records, small, gaps, timely;
 	uint16_t sizes_kept, gaps_kept; /* the stride is 2^k for records in (64 2^(k-1), 64 2^k] */
-	uint32_t reserved;
-	uint64_t last_ns; /* of the last record */
+	uint64_t last_ns;               /* of the last record */
 };
 static_assert(sizeof(struct nj_tokens) == 288, "one a flow that is followed");
+
+/* Empties a sketch without touching what it no longer keeps. */
+static inline void nj_tokens_reset(struct nj_tokens *tokens)
+{
+	tokens->records = tokens->small = tokens->gaps = tokens->timely = 0;
+	tokens->sizes_kept = tokens->gaps_kept = 0;
+	tokens->last_ns = 0;
+}
 
 /* A record of the answer at *t_ns*, not before the one before it. */
 void nj_tokens_add(struct nj_tokens *tokens, uint64_t t_ns, uint32_t bytes);

@@ -1,4 +1,4 @@
-/* Five tables of the same make: a pool of entries filled from the front, and an open-addressing index of 32-bit places
+/* Seven tables of the same make: a pool of entries filled from the front, and an open-addressing index of 32-bit places
  * over it, twice as large. Each entry knows its place in the index, so that emptying costs what was used, not what
  * there is. Entries of one agent form a chain.
  *
@@ -7,9 +7,9 @@
  * right by insertion. */
 #include "sensor/ledger.h"
 
+#include "common/block.h"
 #include "models/ddsketch.h"
 #include "models/hll.h"
-#include "common/block.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -19,6 +19,8 @@
 #define ANSWERS_SHARE         2
 #define DOMAINS_SHARE         8
 #define CLIENTS_SHARE         8
+#define EXCHANGES_SHARE       8
+#define TOOLS_SHARE           32
 #define VECTOR_BYTES_OF_ENTRY 192
 
 struct table {
@@ -47,6 +49,16 @@ struct client_entry {
 	struct nj_client client;
 };
 
+struct exchange_entry {
+	struct link link;
+	struct nj_exchange exchange;
+};
+
+struct tool_entry {
+	struct link link;
+	struct nj_tool tool;
+};
+
 struct answer_entry {
 	struct link link;
 	struct nj_addr server;
@@ -58,8 +70,8 @@ struct answer_entry {
 struct agent_entry {
 	struct link link;
 	struct nj_agent_id id;
-	uint32_t contacts, domains, clients, answers; /* first of each chain, NJ_LEDGER_NONE */
-	uint32_t contacts_n, domains_n, clients_n;
+	uint32_t contacts, domains, clients, answers, exchanges, tools; /* first of each chain, NJ_LEDGER_NONE */
+	uint32_t contacts_n, domains_n, clients_n, exchanges_n, tools_n;
 	void *vector[NJ_LEDGER_VECTORS_N];
 	struct nj_features features;
 };
@@ -76,17 +88,21 @@ struct reference {
 struct nj_ledger {
 	const struct nj_hash_key *key;
 	uint32_t entries_max;
-	struct table agents, contacts, domains, clients, answers;
+	struct table agents, contacts, domains, clients, answers, exchanges, tools;
 	struct agent_entry *agent;
 	struct contact_entry *contact;
 	struct domain_entry *domain;
 	struct client_entry *client;
 	struct answer_entry *answer;
+	struct exchange_entry *exchange;
+	struct tool_entry *tool;
 	struct reference *order, *scratch;       /* of agents */
 	struct reference *inner, *inner_scratch; /* of one agent's list */
 	struct nj_contact *contacts_out;
 	struct nj_domain *domains_out;
 	struct nj_client *clients_out;
+	struct nj_exchange *exchanges_out;
+	struct nj_tool *tools_out;
 	struct nj_arena vectors;
 	struct nj_features nowhere;
 	uint64_t lost;
@@ -117,6 +133,10 @@ uint64_t nj_ledger_memory_bytes(uint32_t n)
 	       table_bytes(share(n, DOMAINS_SHARE), sizeof(struct domain_entry)) +
 	       table_bytes(share(n, CLIENTS_SHARE), sizeof(struct client_entry)) +
 	       table_bytes(share(n, ANSWERS_SHARE), sizeof(struct answer_entry)) +
+	       table_bytes(share(n, EXCHANGES_SHARE), sizeof(struct exchange_entry)) +
+	       table_bytes(share(n, TOOLS_SHARE), sizeof(struct tool_entry)) +
+	       (uint64_t)share(n, EXCHANGES_SHARE) * sizeof(struct nj_exchange) +
+	       (uint64_t)share(n, TOOLS_SHARE) * sizeof(struct nj_tool) +
 	       2 * (uint64_t)(share(n, AGENTS_SHARE) + n) * sizeof(struct reference) +
 	       (uint64_t)n * sizeof(struct nj_contact) + (uint64_t)share(n, DOMAINS_SHARE) * sizeof(struct nj_domain) +
 	       (uint64_t)share(n, CLIENTS_SHARE) * sizeof(struct nj_client) + (uint64_t)n * VECTOR_BYTES_OF_ENTRY +
@@ -128,7 +148,9 @@ uint64_t nj_ledger_windows_bytes(uint32_t n)
 	return (uint64_t)share(n, AGENTS_SHARE) * (sizeof(struct nj_window) + 64) +
 	       (uint64_t)n * (sizeof(struct nj_contact) + VECTOR_BYTES_OF_ENTRY) +
 	       (uint64_t)share(n, DOMAINS_SHARE) * sizeof(struct nj_domain) +
-	       (uint64_t)share(n, CLIENTS_SHARE) * sizeof(struct nj_client) + 8192;
+	       (uint64_t)share(n, CLIENTS_SHARE) * sizeof(struct nj_client) +
+	       (uint64_t)share(n, EXCHANGES_SHARE) * sizeof(struct nj_exchange) +
+	       (uint64_t)share(n, TOOLS_SHARE) * sizeof(struct nj_tool) + 8192;
 }
 
 static bool table_init(struct table *table, uint32_t entries_max, size_t entry_bytes, void **ret_entries)
@@ -148,17 +170,22 @@ static void table_fini(struct table *table, void *entries, size_t entry_bytes)
 
 static bool tables_init(struct nj_ledger *l, uint32_t n)
 {
-	void *agent = NULL, *contact = NULL, *domain = NULL, *client = NULL, *answer = NULL;
+	void *agent = NULL, *contact = NULL, *domain = NULL, *client = NULL, *answer = NULL, *exchange = NULL,
+	     *tool = NULL;
 	bool ok = table_init(&l->agents, share(n, AGENTS_SHARE), sizeof *l->agent, &agent);
 	ok = table_init(&l->contacts, n, sizeof *l->contact, &contact) && ok;
 	ok = table_init(&l->domains, share(n, DOMAINS_SHARE), sizeof *l->domain, &domain) && ok;
 	ok = table_init(&l->clients, share(n, CLIENTS_SHARE), sizeof *l->client, &client) && ok;
 	ok = table_init(&l->answers, share(n, ANSWERS_SHARE), sizeof *l->answer, &answer) && ok;
+	ok = table_init(&l->exchanges, share(n, EXCHANGES_SHARE), sizeof *l->exchange, &exchange) && ok;
+	ok = table_init(&l->tools, share(n, TOOLS_SHARE), sizeof *l->tool, &tool) && ok;
 	l->agent = agent;
 	l->contact = contact;
 	l->domain = domain;
 	l->client = client;
 	l->answer = answer;
+	l->exchange = exchange;
+	l->tool = tool;
 	return ok;
 }
 
@@ -179,6 +206,9 @@ int nj_ledger_new(uint32_t entries_max, const struct nj_hash_key *key, struct nj
 	l->contacts_out = malloc(entries_max * sizeof *l->contacts_out);
 	l->domains_out = malloc(share(entries_max, DOMAINS_SHARE) * sizeof *l->domains_out);
 	l->clients_out = malloc(share(entries_max, CLIENTS_SHARE) * sizeof *l->clients_out);
+	l->exchanges_out = malloc(share(entries_max, EXCHANGES_SHARE) * sizeof *l->exchanges_out);
+	l->tools_out = malloc(share(entries_max, TOOLS_SHARE) * sizeof *l->tools_out);
+	ok = ok && l->exchanges_out && l->tools_out;
 	ok = ok && l->order && l->scratch && l->inner && l->inner_scratch && l->contacts_out && l->domains_out &&
 	     l->clients_out;
 	if (!ok || nj_arena_init(&l->vectors, (size_t)entries_max * VECTOR_BYTES_OF_ENTRY + 4096) != NJ_OK) {
@@ -199,8 +229,10 @@ void nj_ledger_free(struct nj_ledger **ledger)
 	table_fini(&l->domains, l->domain, sizeof *l->domain);
 	table_fini(&l->clients, l->client, sizeof *l->client);
 	table_fini(&l->answers, l->answer, sizeof *l->answer);
-	void *blocks[] = {l->order,        l->scratch,     l->inner,      l->inner_scratch,
-			  l->contacts_out, l->domains_out, l->clients_out};
+	table_fini(&l->exchanges, l->exchange, sizeof *l->exchange);
+	table_fini(&l->tools, l->tool, sizeof *l->tool);
+	void *blocks[] = {l->order,       l->scratch,     l->inner,         l->inner_scratch, l->contacts_out,
+			  l->domains_out, l->clients_out, l->exchanges_out, l->tools_out};
 	for (unsigned i = 0; i < sizeof blocks / sizeof blocks[0]; i++)
 		free(blocks[i]);
 	nj_arena_fini(&l->vectors);
@@ -248,6 +280,16 @@ static struct link *answer_link(struct nj_ledger *l, uint32_t entry)
 	return &l->answer[entry].link;
 }
 
+static struct link *exchange_link(struct nj_ledger *l, uint32_t entry)
+{
+	return &l->exchange[entry].link;
+}
+
+static struct link *tool_link(struct nj_ledger *l, uint32_t entry)
+{
+	return &l->tool[entry].link;
+}
+
 static void chain(struct link *link, uint32_t entry, uint32_t agent, uint32_t *first)
 {
 	link->agent = agent;
@@ -279,6 +321,8 @@ uint32_t nj_ledger_agent(struct nj_ledger *l, const struct nj_addr *addr, nj_seg
 	entry->domains = NJ_LEDGER_NONE;
 	entry->clients = NJ_LEDGER_NONE;
 	entry->answers = NJ_LEDGER_NONE;
+	entry->exchanges = NJ_LEDGER_NONE;
+	entry->tools = NJ_LEDGER_NONE;
 	return agent;
 }
 
@@ -402,6 +446,48 @@ struct nj_client *nj_ledger_client(struct nj_ledger *l, uint32_t agent, uint8_t 
 	entry->client.kind = kind;
 	memcpy(entry->client.text, cut, sizeof cut);
 	return &entry->client;
+}
+
+/* An exchange is told once a window: nobody looks it up, so its place in the index is any free one. */
+void nj_ledger_exchange(struct nj_ledger *l, uint32_t agent, const struct nj_exchange *exchange)
+{
+	if (agent == NJ_LEDGER_NONE)
+		return;
+	uint32_t hash = (uint32_t)(exchange->start_ns * 0x9e3779b97f4a7c15ull >> 32), place = hash & l->exchanges.mask;
+	while (l->exchanges.index[place] != 0)
+		place = (place + 1) & l->exchanges.mask;
+	uint32_t taken = table_take(&l->exchanges, place, hash, exchange_link, l);
+	if (taken == NJ_LEDGER_NONE) {
+		l->lost++;
+		return;
+	}
+	chain(&l->exchange[taken].link, taken, agent, &l->agent[agent].exchanges);
+	l->agent[agent].exchanges_n++;
+	l->exchange[taken].exchange = *exchange;
+}
+
+void nj_ledger_tool(struct nj_ledger *l, uint32_t agent, const struct nj_tool *tool)
+{
+	if (agent == NJ_LEDGER_NONE)
+		return;
+	uint32_t hash = (uint32_t)nj_hash64(tool->name, strlen(tool->name), l->key) + agent * 2654435761u + tool->port,
+		 place = hash & l->tools.mask;
+	for (; l->tools.index[place] != 0; place = (place + 1) & l->tools.mask) {
+		struct tool_entry *entry = &l->tool[l->tools.index[place] - 1];
+		if (entry->link.hash == hash && entry->link.agent == agent &&
+		    nj_tool_compare(&entry->tool, tool) == 0) {
+			nj_tool_add(&entry->tool, tool);
+			return;
+		}
+	}
+	uint32_t taken = table_take(&l->tools, place, hash, tool_link, l);
+	if (taken == NJ_LEDGER_NONE) {
+		l->lost++;
+		return;
+	}
+	chain(&l->tool[taken].link, taken, agent, &l->agent[agent].tools);
+	l->agent[agent].tools_n++;
+	l->tool[taken].tool = *tool;
 }
 
 /* Sixteenths of an octave: the exponent and the next four bits; exact below 16. */
@@ -639,6 +725,42 @@ static void clients_out(struct nj_ledger *l, const struct agent_entry *agent)
 	heap_sort(l->clients_out, n, sizeof swap, client_compare, &swap);
 }
 
+static int exchange_compare(const void *a, const void *b)
+{
+	return nj_exchange_compare(a, b);
+}
+
+/* Gives how many there are: two of a flow may have begun at one instant, where clocks are coarse. */
+static uint32_t exchanges_out(struct nj_ledger *l, const struct agent_entry *agent)
+{
+	uint32_t n = 0, kept = 0;
+	struct nj_exchange swap, *out = l->exchanges_out;
+	for (uint32_t at = agent->exchanges; at != NJ_LEDGER_NONE; at = l->exchange[at].link.next)
+		out[n++] = l->exchange[at].exchange;
+	heap_sort(out, n, sizeof swap, exchange_compare, &swap);
+	for (uint32_t i = 0; i < n; i++) {
+		if (kept > 0 && nj_exchange_compare(&out[kept - 1], &out[i]) == 0)
+			nj_exchange_add(&out[kept - 1], &out[i]);
+		else
+			out[kept++] = out[i];
+	}
+	return kept;
+}
+
+static int tool_compare(const void *a, const void *b)
+{
+	return nj_tool_compare(a, b);
+}
+
+static void tools_out(struct nj_ledger *l, const struct agent_entry *agent)
+{
+	uint32_t n = 0;
+	struct nj_tool swap;
+	for (uint32_t at = agent->tools; at != NJ_LEDGER_NONE; at = l->tool[at].link.next)
+		l->tools_out[n++] = l->tool[at].tool;
+	heap_sort(l->tools_out, n, sizeof swap, tool_compare, &swap);
+}
+
 /* What the features say about flows and volume is the sum over contacts, made here while they are at hand rather than
  * flow by flow. */
 static void features_of_contact(struct nj_features *f, const struct nj_contact *c)
@@ -697,6 +819,12 @@ static void window_out(struct nj_ledger *l, struct agent_entry *agent, struct nj
 	w->domains_n = agent->domains_n;
 	w->clients = agent->clients_n > 0 ? l->clients_out : NULL;
 	w->clients_n = agent->clients_n;
+	w->exchanges_n = agent->exchanges_n > 0 ? exchanges_out(l, agent) : 0;
+	w->exchanges = w->exchanges_n > 0 ? l->exchanges_out : NULL;
+	if (agent->tools_n > 0)
+		tools_out(l, agent);
+	w->tools = agent->tools_n > 0 ? l->tools_out : NULL;
+	w->tools_n = agent->tools_n;
 }
 
 static void table_empty(struct table *table, struct nj_ledger *l, struct link *(*link_of)(struct nj_ledger *, uint32_t))
@@ -731,6 +859,8 @@ void nj_ledger_sweep(struct nj_ledger *l, uint64_t start_ns, uint32_t width_ms,
 	table_empty(&l->domains, l, domain_link);
 	table_empty(&l->clients, l, client_link);
 	table_empty(&l->answers, l, answer_link);
+	table_empty(&l->exchanges, l, exchange_link);
+	table_empty(&l->tools, l, tool_link);
 	nj_arena_reset(&l->vectors);
 	l->lost = 0;
 }

@@ -3,7 +3,8 @@
  * empty again. The result does not depend on the order in which things were entered, nor on which worker's ledger they
  * were entered in, once windows are merged.
  *
- * Bounded: entries_max contacts, half as many agents and answers, an eighth as many domains and clients. What finds no
+ * Bounded: entries_max contacts, half as many agents and answers, an eighth as many domains,
+ * clients and exchanges, a thirty-second as many tools. What finds no
  * place is counted (contacts_lost) and lost. Memory about 700 B an entry, most of it only touched when used;
  * nj_ledger_memory_bytes() is exact. Used by one worker's thread. */
 #ifndef NJ_SENSOR_LEDGER_H
@@ -59,6 +60,12 @@ struct nj_contact *nj_ledger_contact(struct nj_ledger *ledger, const struct nj_l
 /* Same for a registered domain and for a client fingerprint; NULL when there is no room. */
 struct nj_domain *nj_ledger_domain(struct nj_ledger *ledger, uint32_t agent, const char *name);
 struct nj_client *nj_ledger_client(struct nj_ledger *ledger, uint32_t agent, uint8_t kind, const char *text);
+
+/* Takes the exchange into the agent's list; no room: lost, counted. */
+void nj_ledger_exchange(struct nj_ledger *ledger, uint32_t agent, const struct nj_exchange *exchange);
+
+/* One more call of a tool, of which *tool* has the key, external and first_ns. */
+void nj_ledger_tool(struct nj_ledger *ledger, uint32_t agent, const struct nj_tool *tool);
 
 /* An answer of this size from this server: counts towards response_mode_count. Sizes are told apart in sixteenths of an
  * octave. */

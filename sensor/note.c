@@ -1,6 +1,6 @@
 /* Events go to the window of the flow's client, wherever the packet came from: a failed login is told by the server and
- * belongs to who tried. Names are compared and weighed in lower case, since resolvers mix case at random (0x20) and each
- * mixture would look like a new name. */
+ * belongs to who tried. Names are compared and weighed in lower case, since resolvers mix case at random (0x20) and
+ * each mixture would look like a new name. */
 #include "sensor/note.h"
 
 #include "common/psl.h"
@@ -348,6 +348,67 @@ void nj_note_exchange(struct nj_note *note, const struct nj_flow_hot *hot, const
 	nj_ledger_histogram(note->ledger, agent, NJ_LEDGER_request_size, request_bytes);
 	if (response_bytes > 0)
 		nj_ledger_answer(note->ledger, agent, &flow->key.addr[server], flow->key.port[server], response_bytes);
+}
+
+/* Printable, padded with NUL; a longer text keeps its end or its beginning. */
+static void text_cut(char *into, size_t size, const char *text, bool keep_end)
+{
+	size_t length = strlen(text);
+	if (length >= size && keep_end)
+		text += length - (size - 1);
+	strncpy(into, text, size - 1);
+}
+
+/* What the flow says of every exchange in it. */
+static void exchange_of_flow(const struct nj_note *note, const struct nj_flow_hot *hot, const struct nj_flow *flow,
+			     struct nj_exchange *e)
+{
+	unsigned client = client_of(hot);
+	uint32_t text = flow->client_kind == NJ_CLIENT_HTTP ? flow->client_text : flow->fingerprint;
+	e->peer = flow->key.addr[!client];
+	e->port = flow->key.port[!client];
+	e->flow_port = flow->key.port[client];
+	e->protocol = (uint8_t)flow->key.protocol;
+	e->client_kind = flow->client_kind;
+	if (flow->external >> !client & 1)
+		e->flags |= NJ_EXCHANGE_EXTERNAL;
+	if (flow->client_kind != 0)
+		text_cut(e->client, sizeof e->client, nj_texts_get(note->texts, text), false);
+	text_cut(e->name, sizeof e->name, nj_texts_get(note->texts, flow->server_name), true);
+}
+
+static uint64_t news_of(uint64_t now, uint64_t *told)
+{
+	uint64_t news = now > *told ? now - *told : 0;
+	*told += news;
+	return news;
+}
+
+/* Sums grow by what is new since the last telling. */
+static void exchange_count(struct nj_features *f, struct nj_dialogue *d, const struct nj_exchange *e)
+{
+	uint8_t is = NJ_TOLD_ANSWERED;
+	is |= e->score >= NJ_SCORE_STREAMED ? NJ_TOLD_STREAMED : 0;
+	is |= (e->flags & NJ_EXCHANGE_MODEL_MARKS) != 0 ? NJ_TOLD_MARKED : 0;
+	uint8_t fresh = is & (uint8_t)~d->told;
+	d->told |= is;
+	f->exchanges += (fresh & NJ_TOLD_ANSWERED) != 0;
+	f->exchanges_streamed += (fresh & NJ_TOLD_STREAMED) != 0;
+	f->exchanges_marked += (fresh & NJ_TOLD_MARKED) != 0;
+	f->exchange_bytes_up += news_of(d->bytes_up, &d->told_up);
+	f->exchange_bytes_down += news_of(d->bytes_down, &d->told_down);
+}
+
+void nj_note_dialogue(struct nj_note *note, const struct nj_flow_hot *hot, const struct nj_flow *flow,
+		      struct nj_dialogue *dialogue)
+{
+	struct nj_exchange exchange;
+	uint32_t agent = client_agent(note, hot, flow);
+	nj_dialogue_tell(dialogue, &exchange);
+	exchange_of_flow(note, hot, flow, &exchange);
+	exchange_count(nj_ledger_features(note->ledger, agent), dialogue, &exchange);
+	if (exchange.bytes_up <= NJ_DIALOGUE_BULK_BYTES && exchange.bytes_down <= NJ_DIALOGUE_BULK_BYTES)
+		nj_ledger_exchange(note->ledger, agent, &exchange);
 }
 
 uint64_t nj_note_bytes(const struct nj_flow_hot *hot, const struct nj_flow *flow, unsigned side)

@@ -4,6 +4,7 @@
 #ifndef NJ_SENSOR_NOTE_H
 #define NJ_SENSOR_NOTE_H
 
+#include "sensor/dialogue.h"
 #include "sensor/dns.h"
 #include "sensor/flow.h"
 #include "sensor/http.h"
@@ -68,6 +69,10 @@ void nj_note_http_status(struct nj_note *note, const struct nj_flow_hot *hot, co
 void nj_note_request(struct nj_flow *flow);
 void nj_note_exchange(struct nj_note *note, const struct nj_flow_hot *hot, const struct nj_flow *flow,
 		      uint64_t request_bytes, uint64_t response_bytes);
+
+/* The exchange under way, as far as it has come; it has been answered. */
+void nj_note_dialogue(struct nj_note *note, const struct nj_flow_hot *hot, const struct nj_flow *flow,
+		      struct nj_dialogue *dialogue);
 
 /* Of the flow's client so far: what *side* sent as payload. */
 uint64_t nj_note_bytes(const struct nj_flow_hot *hot, const struct nj_flow *flow, unsigned side);

@@ -134,8 +134,10 @@ static int send_hello(struct nj_shipper *s)
 {
 	uint8_t buffer[NJ_WIRE_SMALL_MAX];
 	struct nj_journal_state st = nj_journal_state(s->journal);
-	struct nj_wire_hello hello = {
-		.self = s->self, .boot = st.boot, .oldest = st.oldest > s->acked ? st.oldest : s->acked};
+	struct nj_wire_hello hello = {.self = s->self,
+				      .boot = st.boot,
+				      .oldest = st.oldest > s->acked ? st.oldest : s->acked,
+				      .dropped = st.dropped};
 	snprintf(hello.sensor, sizeof hello.sensor, "%s", s->options.sensor);
 	snprintf(hello.tap_group, sizeof hello.tap_group, "%s", s->options.tap_group);
 	int err = nj_link_send(s->link, NULL, buffer, nj_wire_hello_encode(&hello, buffer));
@@ -298,9 +300,13 @@ static int make_room(struct nj_shipper *s, size_t size)
 {
 	if (has_room(s, size))
 		return NJ_OK;
-	if (!s->options.wait_when_full)
-		return count_pushed_out(s, size);
-	int err = commit(s);
+	int err;
+	if (!s->options.wait_when_full) {
+		/* What was acknowledged goes first, so that the journal counts as dropped only what nobody has. */
+		err = nj_journal_forget(s->journal, s->acked, &s->message);
+		return err == NJ_OK ? count_pushed_out(s, size) : err;
+	}
+	err = commit(s);
 	return err == NJ_OK ? wait_until(s, has_room, size, "room in the journal") : err;
 }
 

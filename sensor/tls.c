@@ -148,19 +148,21 @@ static void read_signature_algorithms(struct nj_cursor body, struct nj_client_he
 	hello->sigalgs_n = read_u16_list(list, hello->sigalgs, NJ_TLS_SIGALGS_MAX);
 }
 
-/* Drafts and private versions (0x7f.., 0xfb..) do not count, as in Suricata: whoever offers one offers the standard as well. */
+/* Drafts and private versions (0x7f.., 0xfb..) do not count; who offers nothing else offers version 0, JA4's "00". */
 static void read_supported_versions(struct nj_cursor body, struct nj_client_hello *hello)
 {
 	uint8_t list_bytes = nj_cursor_u8(&body);
 	struct nj_cursor list = nj_cursor_sub(&body, list_bytes);
 	uint16_t max = 0;
+	bool any = false;
 	while (nj_cursor_left(&list) >= 2) {
 		uint16_t version = nj_cursor_u16(&list);
+		any = true;
 		if (version >> 8 == 3 && version > max)
 			max = version;
 	}
 	hello->has_supported_versions = true;
-	if (max != 0)
+	if (any)
 		hello->version_max = max;
 }
 

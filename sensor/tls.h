@@ -21,7 +21,7 @@
  * NJ_PARSE_DONE. 2 kB: one per thread as scratch, never one per flow. */
 struct nj_client_hello {
 	uint16_t legacy_version;      /* of the hello itself */
-	uint16_t version_max;         /* highest standard one of supported_versions; legacy_version where there is none */
+	uint16_t version_max;         /* highest standard one of supported_versions, 0 if that lists none; without it legacy_version */
 	uint16_t ciphers_n;
 	uint16_t extensions_n;
 	uint16_t sigalgs_n;

@@ -5,6 +5,7 @@
 #include <assert.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
 static struct nj_arena first, second;
 static struct nj_wire_writer *writer;
@@ -34,6 +35,15 @@ static void check_again(const struct nj_batch *batch)
 		assert(nj_window_equal(&batch->windows[i], &again.windows[i]));
 }
 
+static void check_heartbeat(const struct nj_sensor_health *health)
+{
+	static uint8_t once[NJ_WIRE_HEARTBEAT_MAX], twice[NJ_WIRE_HEARTBEAT_MAX];
+	struct nj_sensor_health again;
+	size_t size = nj_wire_heartbeat_encode(health, once);
+	assert(nj_wire_heartbeat_decode(once, size, NULL, &again) == NJ_OK);
+	assert(nj_wire_heartbeat_encode(&again, twice) == size && memcmp(once, twice, size) == 0);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -46,6 +56,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct nj_wire_hello hello;
 	struct nj_wire_ack ack;
 	struct nj_wire_refuse refuse;
+	struct nj_wire_settled settled;
+	struct nj_sensor_health health;
 	enum nj_wire_kind kind;
 	uint32_t major;
 	if (nj_wire_batch_decode(data, size, NULL, &first, &message, &batch) == NJ_OK)
@@ -53,6 +65,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	bool readable = nj_wire_hello_decode(data, size, &message, &hello) == NJ_OK;
 	readable |= nj_wire_ack_decode(data, size, &message, &ack) == NJ_OK;
 	readable |= nj_wire_refuse_decode(data, size, &message, &refuse) == NJ_OK;
+	readable |= nj_wire_settled_decode(data, size, &message, &settled) == NJ_OK;
+	if (nj_wire_heartbeat_decode(data, size, &message, &health) == NJ_OK) {
+		readable = true;
+		check_heartbeat(&health);
+	}
 	assert(!readable || nj_wire_peek(data, size, &kind, &major));
 	return 0;
 }

@@ -1,9 +1,12 @@
 """argus as the oracle: packets and bytes per conversation."""
 import shutil
 import subprocess
+import tempfile
+from pathlib import Path
 
 from facts_common import Conversations
 
+WAITS = True  # a second for every start, at nothing: many may wait side by side
 FIELDS = ['proto', 'saddr', 'sport', 'daddr', 'dport', 'spkts', 'dpkts', 'sbytes', 'dbytes']
 
 
@@ -12,10 +15,12 @@ def missing():
 
 
 def facts(path):
-    records = subprocess.run(['argus', '-r', str(path), '-w', '-'], capture_output=True, check=False).stdout
-    if not records:
-        return None
-    listing = subprocess.run(['ra', '-r', '-', '-nn', '-c', ',', '-s', *FIELDS, '--', 'tcp or udp'], input=records, capture_output=True, check=False).stdout
+    with tempfile.TemporaryDirectory() as folder:
+        records = Path(folder) / 'records'  # a file: through a pipe, the last record is lost now and then
+        subprocess.run(['argus', '-r', str(path), '-w', records], capture_output=True, check=False)
+        if not records.exists():
+            return None
+        listing = subprocess.run(['ra', '-r', records, '-nn', '-c', ',', '-s', *FIELDS, '--', 'tcp or udp'], capture_output=True, check=False).stdout
     conversations = Conversations()
     for line in listing.decode('utf-8', 'replace').split('\n')[1:]:
         values = dict(zip(FIELDS, (v.strip() for v in line.split(','))))

@@ -123,7 +123,7 @@ def main():
         return 77
 
     jobs = [(options.oracle, options.nightjar, options.check, name, path) for name, path in captures(options.captures) if options.only in name]
-    with multiprocessing.Pool(os.cpu_count()) as pool:
+    with multiprocessing.Pool(os.cpu_count() * (8 if getattr(oracle, 'WAITS', False) else 1)) as pool:
         results = pool.map(differences, jobs, chunksize=4)
     rows = [row for _, found, _ in results for row in found]
     compared = sum(count for _, _, count in results)

@@ -264,7 +264,7 @@ def names():
 def loop_case(exchanges, actions, model=7):
     """Seconds in; what a direct reading of models/loop.c's formulas gives."""
     exchanges = sorted(((round(a, 3), round(b, 3)) for a, b in exchanges), key=lambda e: (e[1], e[0]))
-    others = [(round(a, 3), round(b, 3)) for a, b, peer in sorted(actions) if peer != model]
+    others = [(round(a, 3), round(a, 3) + math.ceil(round((b - a) * 1000) / 16) * 0.016) for a, b, peer in sorted(actions) if peer != model]
     t0 = exchanges[0][0]
     exchanges = [(a - t0, b - t0) for a, b in exchanges]
     others = [(a - t0, b - t0) for a, b in others if a - t0 >= 0]
@@ -364,8 +364,8 @@ def lz76(s):
 
 
 def complexities():
-    for s in ([0] * 64, [0, 1] * 100, [0, 0, 0, 1, 1, 0, 1, 0, 0, 1, 0, 0, 0, 1, 0, 1], list(range(100)),
-              rng.integers(0, 2, 256).tolist(), rng.integers(0, 40, 256).tolist(), rng.integers(0, 3, 17).tolist()):
+    for s in ([0] * 64, [0, 1] * 60, [0, 0, 0, 1, 1, 0, 1, 0, 0, 1, 0, 0, 0, 1, 0, 1], list(range(100)),
+              rng.integers(0, 2, 128).tolist(), rng.integers(0, 40, 128).tolist(), rng.integers(0, 3, 17).tolist()):
         emit("lz76", lz76(s), *s)
 
 

@@ -20,7 +20,7 @@ CONFIGURATION = """%YAML 1.1
 vars: { address-groups: { HOME_NET: "any", EXTERNAL_NET: "any" }, port-groups: {} }
 outputs:
   - eve-log: { enabled: yes, filetype: regular, filename: eve.json, types: [ { alert: { metadata: { app-layer: true } } }, { tls: { custom: [ja3, ja4], ja4: on } } ] }
-app-layer: { protocols: { tls: { enabled: yes, ja3-fingerprints: yes, ja4-fingerprints: yes, detection-ports: { dp: "1:65535" } } } }
+app-layer: { protocols: { tls: { enabled: yes, ja3-fingerprints: yes, ja4-fingerprints: yes } } }
 stream: { midstream: true, async-oneside: true, checksum-validation: no }
 """
 RULE = 'alert tls any any -> any any (msg:"hello"; flow:to_server; ja4.hash; content:"_"; sid:1;)\n'

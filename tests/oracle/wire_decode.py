@@ -234,12 +234,27 @@ def check_small(tool, folder):
     hello = msgpack.unpackb((folder / 'hello').read_bytes())
     ack = msgpack.unpackb((folder / 'ack').read_bytes())
     refuse = msgpack.unpackb((folder / 'refuse').read_bytes())
-    assert hello[:3] == [1, 1, 0] and hello[3].startswith('nightjar ') and hello[4:6] == ['tap-1', 'rack.7'], hello
-    assert len(hello[6]) >= 1 and hello[8:] == [1 << 63, 12], hello
-    assert ack == [3, 1, 0, 1 << 63, 300, 32, 1], ack
+    assert hello[:3] == [1, 1, 1] and hello[3].startswith('nightjar ') and hello[4:6] == ['tap-1', 'rack.7'], hello
+    assert len(hello[6]) >= 1 and hello[8:] == [1 << 63, 12, 3, 1, 11, 4], hello
+    assert ack == [3, 1, 1, 1 << 63, 300, 32, 1, 290, 2], ack
     example = re.search(r'^    ((?:[0-9a-f]{2} ?)+)$', PAGE.read_text(), re.M)[1]
     assert bytes.fromhex(example) == (folder / 'ack').read_bytes(), 'the example of the page is not what is sent'
-    assert refuse[:4] == [4, 1, 0, 2] and refuse[5] == 'because', refuse
+    assert refuse[:4] == [4, 1, 1, 2] and refuse[5] == 'because', refuse
+
+
+    assert msgpack.unpackb((folder / 'settled').read_bytes()) == [6, 1, 1, 1 << 63, 299]
+    check_heartbeat(folder)
+
+
+def check_heartbeat(folder):
+    """By the numbered rows of the page: | 5 | boot | ... |."""
+    record = msgpack.unpackb((folder / 'heartbeat').read_bytes())
+    told = json.loads((folder / 'heartbeat.json').read_text())
+    section = PAGE.read_text().split('## HEARTBEAT')[1].split('\n## ')[0]
+    rows = re.findall(r'^\| (\d+) \| (\w+) \|', section, re.M)
+    assert record[:3] == [5, 1, 1] and len(rows) == len(told) == len(record) - 3, (len(rows), len(told), len(record))
+    for index, name in rows:
+        assert record[int(index)] == told[name], (name, record[int(index)], told[name])
 
 
 def main():

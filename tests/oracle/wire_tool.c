@@ -2,7 +2,7 @@
  *
  *   wire_tool write DIR N SEED    writes N random batches as DIR/i.batch, and what they hold as DIR/i.json, one line of
  * head and one a window wire_tool read FILE           decodes a batch and prints the same lines wire_tool small DIR one
- * HELLO, ACK and REFUSE as files */
+ * of each small message as files, and heartbeat.json */
 #include "common/window_json.h"
 #include "common/wire.h"
 
@@ -109,18 +109,89 @@ static int read_batch(const char *path)
 	return 0;
 }
 
+static void put_interfaces(struct nj_json_out *out, const struct nj_sensor_health *h)
+{
+	nj_json_out_array(out, "interfaces");
+	for (uint32_t i = 0; i < h->interfaces_n; i++) {
+		nj_json_out_array(out, NULL);
+		nj_json_out_text(out, NULL, h->interfaces[i].name);
+		nj_json_out_u64(out, NULL, h->interfaces[i].state);
+		nj_json_out_u64(out, NULL, h->interfaces[i].frames);
+		nj_json_out_u64(out, NULL, h->interfaces[i].gaps);
+		nj_json_out_u64(out, NULL, h->interfaces[i].gap_ms);
+		nj_json_out_end(out);
+	}
+	nj_json_out_end(out);
+}
+
+/* A heartbeat, and what it says by the names of the page. */
+static int write_heartbeat(const char *folder)
+{
+	uint8_t buffer[NJ_WIRE_HEARTBEAT_MAX];
+	struct nj_json_out out = {0};
+	struct any any = {.seed = 3, .arena = &arena, .keys = 10, .list_max = 3};
+	struct nj_sensor_health h = any_health(&any);
+	save(folder, "heartbeat", buffer, nj_wire_heartbeat_encode(&h, buffer));
+	nj_json_out_object(&out, NULL);
+	nj_json_out_text(&out, "sensor", h.sensor);
+	nj_json_out_text(&out, "software", h.software);
+#define COUNT(name) nj_json_out_u64(&out, #name, h.name);
+	COUNT(boot)
+	COUNT(next)
+	COUNT(oldest)
+	COUNT(spooled_batches)
+	COUNT(journal_bytes)
+	COUNT(journal_bytes_max)
+	COUNT(journal_dropped)
+	COUNT(windows_taken)
+	COUNT(windows_dropped_full)
+	COUNT(windows_dropped_error)
+	COUNT(failovers)
+	COUNT(sent_ns)
+	COUNT(uptime_ms)
+	COUNT(event_ns)
+	COUNT(frames_seen)
+	COUNT(kernel_drops)
+	COUNT(interface_drops)
+	COUNT(cpu_permille)
+	COUNT(memory_bytes)
+	COUNT(memory_bound_bytes)
+#undef COUNT
+	put_interfaces(&out, &h);
+	nj_json_out_array(&out, "drops");
+	for (uint32_t i = 0; i < h.drops_n; i++) {
+		nj_json_out_text(&out, NULL, h.drops[i].name);
+		nj_json_out_u64(&out, NULL, h.drops[i].frames);
+	}
+	nj_json_out_end(&out);
+	nj_json_out_end(&out);
+	save(folder, "heartbeat.json", out.text, out.used);
+	nj_json_out_fini(&out);
+	return 0;
+}
+
 static int write_small(const char *folder)
 {
 	uint8_t buffer[NJ_WIRE_SMALL_MAX];
-	struct nj_wire_hello hello = {.sensor = "tap-1", .tap_group = "rack.7", .boot = 1ull << 63, .oldest = 12};
+	struct nj_wire_hello hello = {.sensor = "tap-1",
+				      .tap_group = "rack.7",
+				      .boot = 1ull << 63,
+				      .oldest = 12,
+				      .dropped = 3,
+				      .several = true,
+				      .settled = 11,
+				      .greeting = 4};
 	nj_feature_table_ids(&hello.self.tables);
 	hello.self.key_id = ANY_KEY_ID;
 	save(folder, "hello", buffer, nj_wire_hello_encode(&hello, buffer));
-	struct nj_wire_ack ack = {.boot = 1ull << 63, .next = 300, .credit = 32, .rewind = true};
+	struct nj_wire_ack ack = {
+		.boot = 1ull << 63, .next = 300, .credit = 32, .rewind = true, .settled = 290, .greeting = 2};
 	save(folder, "ack", buffer, nj_wire_ack_encode(&ack, buffer));
 	struct nj_wire_refuse refuse = {.code = NJ_WIRE_REFUSED_TABLE, .reason = "because"};
 	save(folder, "refuse", buffer, nj_wire_refuse_encode(&refuse, buffer));
-	return 0;
+	struct nj_wire_settled settled = {.boot = 1ull << 63, .settled = 299};
+	save(folder, "settled", buffer, nj_wire_settled_encode(&settled, buffer));
+	return write_heartbeat(folder);
 }
 
 static void put_number(FILE *file, uint64_t value, size_t bytes)

@@ -10,6 +10,7 @@ scratch files. Two ranges never meet, so no name needs to be unique.
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 
@@ -33,7 +34,7 @@ def enter(limit_s):
     os.environ[INSIDE] = "1"
     sys.stdout.flush()
     os.execvp("unshare", [
-        "unshare", "--net", "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child", "--mount-proc",
+        "unshare", "--net", "--uts", "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child", "--mount-proc",
         sys.executable
     ] + sys.argv)
 
@@ -50,7 +51,7 @@ def _furnish():
         os.makedirs(f"/run/{folder}")
     own = {
         "resolv.conf": "nameserver 10.20.20.2\nsearch bank.example\noptions timeout:2 attempts:2\n",
-        "hosts": "127.0.0.1 localhost\n",
+        "hosts": "127.0.0.1 localhost range\n",
         "nsswitch.conf": "passwd: files\ngroup: files\nshadow: files\nhosts: files dns\n",
         "passwd": open("/etc/passwd").read() + "".join(f"{name}:x:{uid}:{uid}::{STATE}/home/{name}:/bin/bash\n"
                                                        for name, uid in USERS),
@@ -69,6 +70,7 @@ def _furnish():
     for name, uid in USERS:
         os.makedirs(f"{STATE}/home/{name}")
         os.chown(f"{STATE}/home/{name}", uid, uid)
+    socket.sethostname("range")  # some programs ask the resolver for their own name
     _run("ip", "link", "set", "lo", "up")
 
 

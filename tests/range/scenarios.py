@@ -203,6 +203,7 @@ class Scenario:
     words: str
     duration_s: float = 300  # for scenarios run by the clock: this long; for the others: at most this long
     hosts: tuple = tuple(ALL)
+    ai: bool = False  # with language models, agents and what they need (ai_scenarios.py)
 
 
 def _attack(words, *actions, hosts, attackers=1, duration_s=300):

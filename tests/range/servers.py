@@ -13,7 +13,7 @@ import subprocess
 import time
 
 from sandbox import PASSWORD, STATE
-from topology import BY_NAME, HOSTS, inside
+from topology import BY_NAME, EVERYONE, inside
 
 TUNNEL_PASSWORD = "range-tunnel"
 IODINE_DOMAIN = "t.cdn-sync.example"
@@ -43,7 +43,7 @@ class Servers:
             "tunnel2": [self._dns2tcp], "pinger": [self._ptunnel]
         }
         for name in self.hosts & {
-                "web", "pkg", "store", "app", "vault9", "news", "saas", "cloud", "updates", "c2", "drop", "tunnel",
+                "web", "pkg", "store", "app", "vault9", "news", "saas", "cloud", "updates", "c2", "drop", "notes", "tunnel",
                 "tunnel2", "pinger"
         }:
             self._nginx(name)
@@ -57,13 +57,13 @@ class Servers:
         for name, process, port in self._started:
             wait_for_port(name, process, port)
 
-    def _daemon(self, name, argv, port=None, program=None, **options):
-        """Starts *argv* on host *name*; with a TCP *port*, start() waits for it."""
+    def _daemon(self, name, argv, port=None, program=None, called=None, **options):
+        """Starts *argv* on host *name*; with a TCP *port*, start() waits for it. Its log is *called* as the program."""
         program = program or argv[0]
         if not find(program):
             self.log(f"SKIPPED: {program} is missing, {name} does not serve it")
             return None
-        output = open(f"{STATE}/{name}.{os.path.basename(program)}.log", "ab")
+        output = open(f"{STATE}/{name}.{called or os.path.basename(program)}.log", "ab")
         process = subprocess.Popen(inside(name,
                                           [find(argv[0])] + argv[1:]), stdin=options.pop("stdin", subprocess.DEVNULL),
                                    stdout=output, stderr=output, **options)
@@ -166,7 +166,7 @@ class Servers:
     def _dns(self):
         """The bank's resolver: own zone, the rest from the provider's; tunnel domains follow their delegation, as a
         real resolver would."""
-        hosts = write_hosts("bank", [host for host in HOSTS if host.inside])
+        hosts = write_hosts("bank", [host for host in EVERYONE if host.inside])
         self._dnsmasq("dns", [
             "no-resolv", f"addn-hosts={hosts}", "local=/bank.example/", "local=/20.10.in-addr.arpa/",
             f"server={BY_NAME['upstream'].address}", f"server=/{IODINE_DOMAIN}/{BY_NAME['tunnel'].address}",
@@ -176,7 +176,7 @@ class Servers:
 
     def _upstream(self):
         """The provider's resolver: knows every outside name of the range and no other (NXDOMAIN)."""
-        hosts = write_hosts("world", [host for host in HOSTS if not host.inside])
+        hosts = write_hosts("world", [host for host in EVERYONE if not host.inside])
         tops = ["local=/" + top + "/" for top in ("example", "com", "net", "org", "arpa", "local", "lan", "test")]
         self._dnsmasq("upstream", ["no-resolv", f"addn-hosts={hosts}", "local-ttl=300"] + tops)
 

@@ -26,7 +26,7 @@ TOOLS = {  # program -> Debian package that has it
     "chronyd": "chrony", "git": "git", "curl": "curl", "rclone": "rclone", "nmap": "nmap", "masscan": "masscan",
     "gobuster": "gobuster", "iodine": "iodine", "iodined": "iodine", "dns2tcpc": "dns2tcp", "dns2tcpd": "dns2tcp",
     "ptunnel": "ptunnel", "ping": "iputils-ping", "ethtool": "ethtool", "tcpdump": "tcpdump", "zstd": "zstd",
-    "openssl": "openssl", "ip": "iproute2",
+    "openssl": "openssl", "ip": "iproute2", "slapd": "slapd", "ldapsearch": "ldap-utils",
 }
 # Without these there is no range at all.
 NEEDED = ["ip", "ethtool", "tcpdump", "openssl", "zstd", "nginx", "dnsmasq", "curl"]

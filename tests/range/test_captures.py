@@ -18,7 +18,7 @@ import labels  # noqa: E402
 import topology  # noqa: E402
 
 CAPTURES = os.path.join(HERE, "..", "captures")
-OURS = [ipaddress.ip_network(network) for network in topology.NETWORKS + [topology.DARK_NETWORK]]
+OURS = [ipaddress.ip_network(network) for network in topology.NETWORKS + [topology.DARK_NETWORK, topology.METADATA + "/32"]]
 
 
 def packets(capture):

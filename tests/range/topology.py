@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from sandbox import STATE
 
-NETWORKS = ["10.20.10.0/24", "10.20.20.0/24", "10.20.30.0/24", "203.0.113.0/24", "198.51.100.0/24"]
+NETWORKS = ["10.20.10.0/24", "10.20.20.0/24", "10.20.30.0/24", "10.20.40.0/24", "203.0.113.0/24", "198.51.100.0/24"]
 ROUTER_ADDRESSES = [network.replace(".0/24", ".1") for network in NETWORKS]
 ROUTER_MAC = "02:4e:00:00:00:01"
 DARK_NETWORK = "10.20.99.0/24"  # routed, silent, nobody there
@@ -68,7 +68,25 @@ HOSTS = [_bank(f"ws{n:02d}", f"10.20.10.{10 + n}", "workstation") for n in range
     Host("tunnel2", "198.51.100.54", "outside", ("ns1.static-cache.example", )),
     Host("pinger", "198.51.100.80", "outside", ("host80.dedicated-vps.example", )),
 ]
-BY_NAME = {host.name: host for host in HOSTS}
+METADATA = "169.254.169.254"  # served by the host "node", as a cloud's instance metadata would be
+AI_HOSTS = [Host(f"a{n:02d}", f"10.20.40.{10 + n}", "workstation", (f"a{n:02d}.bank.example", )) for n in range(1, 49)] + [
+    _bank("api-gw", "10.20.20.40", "server"),  # one name before every model
+    _bank("gpu", "10.20.20.41", "server"),  # models served in the house
+    _bank("tools", "10.20.20.42", "server"),
+    _bank("portal", "10.20.20.43", "server"),
+    _bank("node", "10.20.20.44", "server"),
+    _bank("dir", "10.20.20.45", "server"),
+    Host("oai", "203.0.113.101", "outside", ("api.openai.com", "chatgpt.com")),
+    Host("ant", "203.0.113.102", "outside", ("api.anthropic.com", "claude.ai")),
+    Host("gem", "203.0.113.103", "outside", ("generativelanguage.googleapis.com", "gemini.google.com")),
+    Host("dsk", "203.0.113.104", "outside", ("api.deepseek.com", )),
+    Host("feed", "203.0.113.60", "outside", ("feed.market-data.example", )),
+    Host("meet", "203.0.113.61", "outside", ("meet.video-call.example", )),
+    Host("brain", "198.51.100.90", "outside", ("edge.static-sync.example", )),
+    Host("notes", "198.51.100.78", "outside", ("upload.quick-notes.example", )),
+]
+EVERYONE = HOSTS + AI_HOSTS
+BY_NAME = {host.name: host for host in EVERYONE}
 PERMITTED = {"vscan": "scan, fanout", "bkp": "exfil"}
 DECOY = BY_NAME["vault9"]
 OUTSIDE_TTL = 57
@@ -101,6 +119,8 @@ def build(host_names):
     for address in ROUTER_ADDRESSES:
         command("ip", "-n", "router", "addr", "add", f"{address}/24", "dev", "eth0")
     command("ip", "-n", "router", "route", "add", "blackhole", DARK_NETWORK)
+    if "node" in host_names:
+        command("ip", "-n", "router", "route", "add", METADATA, "via", BY_NAME["node"].address)
     for number, name in enumerate(host_names, start=2):
         host = BY_NAME[name]
         _plug(name, number, mac_of(host.address))
@@ -109,6 +129,8 @@ def build(host_names):
         _sysctl(name, "net.ipv4.ping_group_range=0 2147483647")
         if not host.inside:
             _sysctl(name, f"net.ipv4.ip_default_ttl={OUTSIDE_TTL}")
+        if name == "node":
+            command("ip", "-n", name, "addr", "add", f"{METADATA}/32", "dev", "eth0")
 
 
 def _plug(name, number, mac):
@@ -137,10 +159,15 @@ def _sysctl(name, *settings):
     subprocess.run(inside(name, ["sh", "-c", script]) if name else ["sh", "-c", script], check=True)
 
 
-def inventory_yaml():
+def block(source, network):
+    """A firewall's rule at the router: what *source* sends to *network* is answered "administratively prohibited"."""
+    command("ip", "-n", "router", "rule", "add", "from", source, "to", network, "prohibit")
+
+
+def inventory_yaml(hosts=None):
     """The inventory a sensor of this bank would be given: names, groups, what scanner and backup may do, the decoys."""
     lines = ["home_networks: [10.20.0.0/16]", "agents:"]
-    for host in HOSTS:
+    for host in hosts or HOSTS:
         if host.inside and host != DECOY:
             permitted = f", permitted: [{PERMITTED[host.name]}]" if host.name in PERMITTED else ""
             lines.append(f"  - {{ address: {host.address}, name: {host.name}, group: {host.role}{permitted} }}")

@@ -60,7 +60,7 @@ static void open_ingest(void)
 	options.credit = 6;
 	options.sensors_max = 16;
 	options.arena_bytes = 4 << 20;
-	if (nj_ingest_open(&options, &(struct nj_ingest_listener){NULL, on_batch}, &message, &ingest) != NJ_OK)
+	if (nj_ingest_open(&options, &(struct nj_ingest_listener){.batch = on_batch}, &message, &ingest) != NJ_OK)
 		fail_msg("seed %u: %s", seed_now, message.text);
 }
 

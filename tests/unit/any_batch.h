@@ -46,6 +46,46 @@ static inline struct nj_batch any_batch(struct any *any, uint32_t windows_max)
 	return b;
 }
 
+static inline struct nj_sensor_health any_health(struct any *any)
+{
+	struct nj_sensor_health h = {.sensor = "tap-1", .software = "nightjar 9.9.9", .boot = any_count(any) + 1};
+	uint64_t *const counts[] = {&h.next,
+				    &h.oldest,
+				    &h.spooled_batches,
+				    &h.journal_bytes,
+				    &h.journal_bytes_max,
+				    &h.journal_dropped,
+				    &h.windows_taken,
+				    &h.windows_dropped_full,
+				    &h.windows_dropped_error,
+				    &h.failovers,
+				    &h.sent_ns,
+				    &h.uptime_ms,
+				    &h.event_ns,
+				    &h.frames_seen,
+				    &h.kernel_drops,
+				    &h.interface_drops,
+				    &h.cpu_permille,
+				    &h.memory_bytes,
+				    &h.memory_bound_bytes};
+	for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
+		*counts[i] = any_count(any);
+	h.interfaces_n = 2;
+	for (uint32_t i = 0; i < h.interfaces_n; i++) {
+		snprintf(h.interfaces[i].name, sizeof h.interfaces[i].name, "tap%u", i);
+		h.interfaces[i].state = (uint8_t)any_below(any, 3);
+		h.interfaces[i].frames = any_count(any);
+		h.interfaces[i].gaps = any_count(any);
+		h.interfaces[i].gap_ms = any_count(any);
+	}
+	h.drops_n = 3;
+	for (uint32_t i = 0; i < h.drops_n; i++) {
+		snprintf(h.drops[i].name, sizeof h.drops[i].name, "reason_%u", i);
+		h.drops[i].frames = any_count(any);
+	}
+	return h;
+}
+
 /* Writes all of it; the bytes are borrowed from the writer. */
 static inline const uint8_t *any_encode(struct nj_wire_writer *writer, const struct nj_batch *batch, size_t *ret_size)
 {

@@ -135,7 +135,11 @@ __attribute__((unused)) static struct nj_window *sample_window(struct sample_ben
 	window->contacts = nj_arena_take(&bench->arena, NJ_CONTACTS_MAX * sizeof *window->contacts);
 	window->domains = nj_arena_take(&bench->arena, NJ_DOMAINS_MAX * sizeof *window->domains);
 	assert(window->contacts != NULL);
+	window->exchanges = nj_arena_take(&bench->arena, NJ_EXCHANGES_MAX * sizeof *window->exchanges);
+	window->tools = nj_arena_take(&bench->arena, NJ_TOOLS_MAX * sizeof *window->tools);
 	assert(window->domains != NULL);
+	assert(window->exchanges != NULL);
+	assert(window->tools != NULL);
 	window->features.first_ns = bench->start_ns + 1;
 	window->features.last_ns = bench->start_ns + SAMPLE_WIDTH_NS - 1;
 	return window;
@@ -195,6 +199,36 @@ __attribute__((unused)) static void sample_burst(struct nj_contact *contact, uin
 	contact->bursts++;
 	if (contact->bursts_n < NJ_CONTACT_BURSTS_MAX)
 		contact->burst_ms[contact->bursts_n++] = ms;
+}
+
+/* An exchange of the window's agent with a server outside: from *start_ms* to *end_ms* of the window (may be negative).
+ */
+__attribute__((unused)) static struct nj_exchange *sample_exchange(struct nj_window *window, struct nj_addr peer,
+								   int64_t start_ms, int64_t end_ms)
+{
+	assert(window->exchanges_n < NJ_EXCHANGES_MAX);
+	struct nj_exchange *exchange = &window->exchanges[window->exchanges_n++];
+	memset(exchange, 0, sizeof *exchange);
+	exchange->start_ns = (uint64_t)((int64_t)window->start_ns + start_ms * 1000000);
+	exchange->end_ns = (uint64_t)((int64_t)window->start_ns + end_ms * 1000000);
+	exchange->peer = peer;
+	exchange->port = 443;
+	exchange->flow_port = 50000;
+	exchange->protocol = 6;
+	exchange->form = NJ_FORM_SINGLE;
+	exchange->bytes_up = 3000;
+	exchange->bytes_down = 1500;
+	exchange->flags = NJ_EXCHANGE_ENCRYPTED | NJ_EXCHANGE_EXTERNAL;
+	return exchange;
+}
+
+/* The contact did something from *start_ms* to *end_ms* of the window. */
+__attribute__((unused)) static void sample_act(const struct nj_window *window, struct nj_contact *contact,
+					       uint32_t start_ms, uint32_t end_ms)
+{
+	contact->began |= UINT64_C(1) << nj_window_slot(window->width_ms, start_ms);
+	contact->ended |= UINT64_C(1) << nj_window_slot(window->width_ms, end_ms);
+	contact->first_ns = window->start_ns + start_ms * UINT64_C(1000000);
 }
 
 static int sample_compare_windows(const void *a, const void *b)

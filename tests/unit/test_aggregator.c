@@ -182,8 +182,12 @@ static void raw_greet(struct raw *raw)
 	uint8_t buffer[NJ_WIRE_SMALL_MAX];
 	struct nj_hash_key key;
 	nj_hash_key_derive("", &key);
-	struct nj_wire_hello hello = {
-		.sensor = "raw", .tap_group = "raw", .boot = 5, .oldest = raw->sequence, .self.key_id = key.id};
+	struct nj_wire_hello hello = {.sensor = "raw",
+				      .tap_group = "raw",
+				      .boot = 5,
+				      .oldest = raw->sequence,
+				      .dropped = raw->sequence,
+				      .self.key_id = key.id};
 	nj_feature_table_ids(&hello.self.tables);
 	assert_int_equal(nj_link_send(raw->link, NULL, buffer, nj_wire_hello_encode(&hello, buffer)), 0);
 }

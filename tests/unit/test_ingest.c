@@ -48,7 +48,7 @@ static void open_ingest(const char *journal)
 	options.journal_path = journal;
 	options.key_id = ANY_KEY_ID;
 	options.credit = 5;
-	if (nj_ingest_open(&options, &(struct nj_ingest_listener){NULL, on_batch}, &message, &ingest) != NJ_OK)
+	if (nj_ingest_open(&options, &(struct nj_ingest_listener){.batch = on_batch}, &message, &ingest) != NJ_OK)
 		fail_msg("%s", message.text);
 }
 
@@ -95,7 +95,7 @@ static void send_bytes(const void *data, size_t size)
 static void send_hello(const char *name, uint64_t oldest, uint32_t key_id)
 {
 	uint8_t buffer[NJ_WIRE_SMALL_MAX];
-	struct nj_wire_hello hello = {.boot = boot, .oldest = oldest, .self = {.key_id = key_id}};
+	struct nj_wire_hello hello = {.boot = boot, .oldest = oldest, .dropped = oldest, .self = {.key_id = key_id}};
 	snprintf(hello.sensor, sizeof hello.sensor, "%s", name);
 	snprintf(hello.tap_group, sizeof hello.tap_group, "%s", name);
 	nj_feature_table_ids(&hello.self.tables);
@@ -202,7 +202,7 @@ static void test_refusals_have_no_effect(void **state)
 	expect_refusal(NJ_WIRE_REFUSED_MALFORMED, "a name holds");
 	send_bytes("nonsense", 8);
 	step(PATIENCE_MS);
-	expect_refusal(NJ_WIRE_REFUSED_MALFORMED, "neither HELLO nor BATCH");
+	expect_refusal(NJ_WIRE_REFUSED_MALFORMED, "nothing that a sensor says");
 	send_hello("tap-2", 0, ANY_KEY_ID); /* but its batches say tap-1 */
 	send_batch(0);
 	step(PATIENCE_MS);
@@ -272,7 +272,8 @@ static void test_restart_goes_on_where_the_journal_ends(void **state)
 	assert_int_equal(system(command), 0);
 }
 
-/* A last acknowledgement may be lost with its connection: it is said again while there is somebody to hear it, and no longer. */
+/* A last acknowledgement may be lost with its connection: it is said again while there is somebody to hear it, and no
+ * longer. */
 static void test_farewell_repeats_the_last_word(void **state)
 {
 	(void)state;
@@ -306,7 +307,8 @@ static void test_small_arena_splits_groups(void **state)
 	options.credit = 5;
 	options.sensors_max = 1;
 	options.arena_bytes = 90 << 10; /* the decoder's text table and few windows */
-	assert_int_equal(nj_ingest_open(&options, &(struct nj_ingest_listener){NULL, on_batch}, NULL, &ingest), NJ_OK);
+	assert_int_equal(nj_ingest_open(&options, &(struct nj_ingest_listener){.batch = on_batch}, NULL, &ingest),
+			 NJ_OK);
 	open_sensor();
 	send_hello("tap-1", 0, ANY_KEY_ID);
 	for (uint64_t i = 0; i < 30; i++)

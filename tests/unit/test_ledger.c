@@ -185,6 +185,65 @@ static void bursts_keep_the_earliest(void **state)
 	assert_memory_equal(c.burst_ms, out, sizeof out);
 }
 
+struct talk {
+	uint32_t exchanges, tools, calls, score_max;
+};
+
+static void listen(void *context, const struct nj_window *w)
+{
+	struct talk *talk = context;
+	talk->exchanges += w->exchanges_n;
+	talk->tools += w->tools_n;
+	for (uint32_t i = 0; i < w->exchanges_n; i++) {
+		assert_true(i == 0 || nj_exchange_compare(&w->exchanges[i - 1], &w->exchanges[i]) < 0);
+		talk->score_max = w->exchanges[i].score > talk->score_max ? w->exchanges[i].score : talk->score_max;
+	}
+	for (uint32_t i = 0; i < w->tools_n; i++) {
+		assert_true(i == 0 || nj_tool_compare(&w->tools[i - 1], &w->tools[i]) < 0);
+		talk->calls += w->tools[i].calls;
+	}
+}
+
+/* Two exchanges of one instant become one, since a list must ascend; calls of one tool add up. */
+static void exchanges_and_tools_come_sorted_and_once(void **state)
+{
+	(void)state;
+	struct nj_ledger *ledger = ledger_of(4096);
+	for (unsigned round = 0; round < 2; round++) { /* the second finds it empty */
+		struct talk talk = {0};
+		for (uint32_t i = 0; i < 600; i++) {
+			struct nj_addr addr = addr_of(i % 3);
+			uint32_t agent = nj_ledger_agent(ledger, &addr, 0, nj_ledger_addr_hash(ledger, &addr, 0));
+			struct nj_exchange e = {
+				.start_ns = 1 + (i * 7919 % 600) / 6, .port = 443, .score = (uint16_t)i};
+			struct nj_tool t = {.port = 3000, .kind = NJ_TOOL_MCP, .calls = 1, .first_ns = i};
+			t.name[0] = (char)('a' + i % 20);
+			if (i < 500)
+				nj_ledger_exchange(ledger, agent, &e);
+			nj_ledger_tool(ledger, agent, &t);
+		}
+		assert_int_equal(nj_ledger_lost(ledger), 0);
+		nj_ledger_sweep(ledger, 0, 10000, listen, &talk);
+		assert_in_range(talk.exchanges, 200, 300); /* 100 instants at each of three agents, two on each */
+		assert_int_equal(talk.score_max, 499);
+		assert_int_equal(talk.tools, 60);
+		assert_int_equal(talk.calls, 600);
+	}
+	struct nj_addr addr = addr_of(1);
+	uint32_t agent = nj_ledger_agent(ledger, &addr, 0, nj_ledger_addr_hash(ledger, &addr, 0));
+	for (uint32_t i = 0; i < 5000; i++) {
+		struct nj_exchange e = {.start_ns = i + 1};
+		struct nj_tool t = {.port = (uint16_t)i, .calls = 1};
+		nj_ledger_exchange(ledger, agent, &e);
+		nj_ledger_tool(ledger, agent, &t);
+	}
+	struct talk talk = {0};
+	uint64_t lost = nj_ledger_lost(ledger);
+	nj_ledger_sweep(ledger, 0, 10000, listen, &talk);
+	assert_int_equal(lost + talk.exchanges + talk.tools, 10000);
+	nj_ledger_free(&ledger);
+}
+
 int main(void)
 {
 	nj_hash_key_derive("test", &key);
@@ -192,6 +251,7 @@ int main(void)
 		cmocka_unit_test(entries_add_up_and_come_sorted),
 		cmocka_unit_test(full_tables_count_what_they_lose),
 		cmocka_unit_test(domains_clients_answers_and_vectors),
+		cmocka_unit_test(exchanges_and_tools_come_sorted_and_once),
 		cmocka_unit_test(bursts_keep_the_earliest),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

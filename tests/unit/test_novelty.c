@@ -35,9 +35,9 @@ static void scripts_are_low_and_wanderers_high(void **state)
 		nj_novelty_add(&wanderer, draw_below(&draw, 40));
 		nj_novelty_request(&wanderer, (uint32_t)draw_below(&draw, 100000), 443);
 	}
-	assert_true(judged(&script).lz < 0.1);
+	assert_true(judged(&script).lz < 0.2);
 	assert_true(judged(&script).repeat > 0.8);
-	assert_true(judged(&wanderer).lz > 0.8);
+	assert_true(judged(&wanderer).lz > 0.7);
 	assert_true(judged(&wanderer).repeat < 0.05);
 	assert_int_equal(judged(&wanderer).symbols, NJ_NOVELTY_SYMBOLS);
 }
@@ -65,7 +65,7 @@ static void only_the_latest_count(void **state)
 	for (unsigned i = 0; i < NJ_NOVELTY_SYMBOLS; i++)
 		nj_novelty_add(&novelty, i % 2);
 	assert_int_equal(judged(&novelty).alphabet, 2);
-	assert_true(judged(&novelty).lz < 0.15);
+	assert_true(judged(&novelty).lz < 0.2);
 }
 
 /* A ring that has been written two thousand million times keeps its place and stays full. */

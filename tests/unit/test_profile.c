@@ -121,6 +121,8 @@ static void blocks_are_counted_and_bounded(void **state)
 	assert_non_null(nj_profile_names(&profile));
 	assert_non_null(nj_profile_calls(&profile));
 	assert_non_null(nj_profile_history(&profile));
+	assert_non_null(nj_profile_ai(&profile));
+	assert_non_null(nj_profile_access(&profile));
 	assert_int_equal(nj_profile_bytes(&profile), NJ_PROFILE_BYTES_MAX);
 	nj_profile_clear(&profile);
 	assert_null(profile.edges);

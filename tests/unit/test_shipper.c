@@ -53,7 +53,7 @@ static void open_ingest(uint32_t key_id)
 	options.journal_path = aggregator_path;
 	options.key_id = key_id;
 	options.credit = 4;
-	if (nj_ingest_open(&options, &(struct nj_ingest_listener){NULL, on_batch}, &message, &ingest) != NJ_OK)
+	if (nj_ingest_open(&options, &(struct nj_ingest_listener){.batch = on_batch}, &message, &ingest) != NJ_OK)
 		fail_msg("%s", message.text);
 }
 

@@ -257,6 +257,81 @@ static void agents_are_kept(void **state)
 	nj_store_close(&store);
 }
 
+struct ai_seen {
+	struct nj_ai_row row[4];
+	int n;
+};
+
+static int on_ai(void *context, const struct nj_ai_row *row)
+{
+	struct ai_seen *seen = context;
+	assert_true(seen->n < 4);
+	seen->row[seen->n++] = *row;
+	return 0;
+}
+
+/* The latest state of each (agent, brain) stays; a store of a release without the table reads as one without AI
+ * agents, and gets the table when it is written to again. */
+static void ai_agents_are_kept(void **state)
+{
+	(void)state;
+	struct nj_store *store;
+	struct nj_ai_row row = {.key = UINT64_C(0x8000000000000042),
+				.kind = NJ_AI_AGENT,
+				.outside = true,
+				.port = 443,
+				.first_ns = 5,
+				.last_ns = 9,
+				.turns = 7,
+				.bytes_up = 1000,
+				.bytes_down = 2000,
+				.p_llm = 0.9,
+				.agentic = 0.25,
+				.peer = "api.example.com",
+				.client = "t13d1812h1_85036bcba153_d41ae481755e",
+				.api = "anthropic",
+				.tools = "read_file"};
+	row.agent.addr = (struct nj_addr){{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 10, 0, 0, 7}};
+	assert_int_equal(nj_store_open(path, &message, &store), 0);
+	assert_int_equal(nj_store_ai(store, &row, &message), 0);
+	row.turns = 8;
+	row.registered = true;
+	row.tools[0] = '\0'; /* none in this state of it: what was known stays */
+	assert_int_equal(nj_store_ai(store, &row, &message), 0);
+	row.key = 2;
+	row.turns = 99;
+	assert_int_equal(nj_store_ai(store, &row, &message), 0);
+	assert_int_equal(nj_store_commit(store, 10, 1, &message), 0);
+	nj_store_close(&store);
+	struct ai_seen seen = {0};
+	assert_int_equal(nj_store_open_read(path, &message, &store), 0);
+	assert_int_equal(nj_store_read_ai(store, &message, on_ai, &seen), 0);
+	nj_store_close(&store);
+	assert_int_equal(seen.n, 2);
+	assert_int_equal(seen.row[0].turns, 99);
+	assert_int_equal(seen.row[1].turns, 8);
+	assert_true(seen.row[1].key == UINT64_C(0x8000000000000042));
+	assert_true(seen.row[1].registered);
+	assert_true(seen.row[1].agentic > 0.2499 && seen.row[1].agentic < 0.2501);
+	assert_string_equal(seen.row[1].tools, "read_file");
+	assert_string_equal(seen.row[1].peer, "api.example.com");
+	struct nj_db *db;
+	struct nj_db_options options = {
+		.kind = "store", .application_id = NJ_STORE_APPLICATION_ID, .version = NJ_STORE_VERSION, .schema = ""};
+	assert_int_equal(nj_db_open(path, &options, &message, &db), 0);
+	assert_int_equal(nj_db_run(db, "DROP TABLE ai_agent", &message), 0);
+	nj_db_close(&db);
+	seen.n = 0;
+	assert_int_equal(nj_store_open_read(path, &message, &store), 0);
+	assert_int_equal(nj_store_read_ai(store, &message, on_ai, &seen), 0);
+	nj_store_close(&store);
+	assert_int_equal(seen.n, 0);
+	assert_int_equal(nj_store_open(path, &message, &store), 0);
+	assert_int_equal(nj_store_ai(store, &row, &message), 0);
+	assert_int_equal(nj_store_commit(store, 11, 2, &message), 0);
+	nj_store_close(&store);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -264,6 +339,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(the_chain_shows_what_was_done_to_it, setup, teardown),
 		cmocka_unit_test_setup_teardown(rollups_add_up, setup, teardown),
 		cmocka_unit_test_setup_teardown(agents_are_kept, setup, teardown),
+		cmocka_unit_test_setup_teardown(ai_agents_are_kept, setup, teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

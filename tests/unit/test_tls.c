@@ -306,6 +306,24 @@ static void names_are_cut_and_odd_extensions_tolerated(void **state)
 	assert_int_equal(hello.extensions_n, 4);
 }
 
+/* Only a draft: no standard version is offered, whatever the legacy field says. */
+static void a_hello_of_drafts_alone_has_no_version(void **state)
+{
+	(void)state;
+	static const uint16_t cipher[] = {0x1301};
+	static struct bytes message;
+	size_t body, extensions;
+	open_client_hello(&message, cipher, 1, &body, &extensions);
+	size_t e = open_extension(&message, 43);
+	put_number(&message, 2, 1);
+	put_number(&message, 0x7f10, 2);
+	put_close(&message, e, 2);
+	close_client_hello(&message, body, extensions);
+	assert_int_equal(nj_tls_client_hello_message(message.at, message.n, &hello), NJ_PARSE_DONE);
+	assert_int_equal(hello.version_max, 0);
+	assert_int_equal(hello.legacy_version, 0x0303);
+}
+
 /* SSL 3.0 to TLS 1.2 allow a hello without extensions. */
 static void an_old_hello_has_no_extensions(void **state)
 {
@@ -441,6 +459,7 @@ int main(void)
 		cmocka_unit_test(a_hello_beyond_the_bound_is_refused),
 		cmocka_unit_test(lists_beyond_what_is_kept_are_counted),
 		cmocka_unit_test(names_are_cut_and_odd_extensions_tolerated),
+		cmocka_unit_test(a_hello_of_drafts_alone_has_no_version),
 		cmocka_unit_test(an_old_hello_has_no_extensions),
 		cmocka_unit_test(a_hello_in_the_framing_of_ssl_2),
 		cmocka_unit_test(what_the_server_chose),

@@ -159,7 +159,7 @@ static void test_claimed_lengths_allocate_nothing(void **state)
 	(void)state;
 	refuse_bytes("\xdd\xff\xff\xff\xff\x02\x01\x00", 8, NJ_ERR_FORMAT, "past the end");
 	refuse_bytes("", 0, NJ_ERR_FORMAT, "too early");
-	refuse_bytes("\x93\x02\x09\x01", 4, NJ_ERR_VERSION, "wire version 9.1, this is 1.0");
+	refuse_bytes("\x93\x02\x09\x01", 4, NJ_ERR_VERSION, "wire version 9.1, this is 1.1");
 	refuse_bytes("\x93\x01\x01\x00", 4, NJ_ERR_FORMAT, "another kind");
 	refuse_bytes("\x93\x02\x01\x00", 4, NJ_ERR_FORMAT, "a name holds");
 }
@@ -230,11 +230,28 @@ static void test_small_messages(void **state)
 	for (size_t cut = 0; cut < size; cut++)
 		assert_int_equal(nj_wire_hello_decode(buffer, cut, &message, &hello_back), NJ_ERR_FORMAT);
 
-	struct nj_wire_ack ack = {.boot = 5, .next = 1ull << 40, .credit = 32, .rewind = true}, ack_back;
+	struct nj_wire_ack ack = {.boot = 5,
+				  .next = 1ull << 40,
+				  .credit = 32,
+				  .rewind = true,
+				  .settled = 9,
+				  .greeting = 1ull << 63},
+			   ack_back;
 	size = nj_wire_ack_encode(&ack, buffer);
 	assert_int_equal(nj_wire_ack_decode(buffer, size, &message, &ack_back), NJ_OK);
 	assert_true(ack_back.boot == 5 && ack_back.next == 1ull << 40 && ack_back.credit == 32 && ack_back.rewind);
+	assert_true(ack_back.settled == 9 && ack_back.greeting == 1ull << 63 && ack_back.minor == NJ_WIRE_MINOR);
 	assert_int_equal(nj_wire_hello_decode(buffer, size, &message, &hello_back), NJ_ERR_FORMAT);
+
+	/* What a peer of 1.0 sends ends earlier: zero is what it means. */
+	static const char old_ack[] = "\x97\x03\x01\x00\x05\x07\x20\x01";
+	assert_int_equal(nj_wire_ack_decode(old_ack, sizeof old_ack - 1, &message, &ack_back), NJ_OK);
+	assert_true(ack_back.minor == 0 && ack_back.next == 7 && ack_back.settled == 0 && ack_back.greeting == 0);
+
+	struct nj_wire_settled settled = {.boot = UINT64_MAX, .settled = 1ull << 33}, settled_back;
+	size = nj_wire_settled_encode(&settled, buffer);
+	assert_int_equal(nj_wire_settled_decode(buffer, size, &message, &settled_back), NJ_OK);
+	assert_true(settled_back.boot == UINT64_MAX && settled_back.settled == 1ull << 33);
 
 	struct nj_wire_refuse refuse = {.code = NJ_WIRE_REFUSED_KEY}, refuse_back;
 	memset(refuse.reason, 'x', sizeof refuse.reason - 1);
@@ -244,6 +261,43 @@ static void test_small_messages(void **state)
 	assert_int_equal(refuse_back.code, NJ_WIRE_REFUSED_KEY);
 	assert_false(nj_wire_peek("\x93\x07\x01\x00", 4, &kind, &major));
 	assert_false(nj_wire_peek("\xc0", 1, &kind, &major));
+}
+
+static bool same_health(const struct nj_sensor_health *a, const struct nj_sensor_health *b)
+{
+	uint8_t x[NJ_WIRE_HEARTBEAT_MAX], y[NJ_WIRE_HEARTBEAT_MAX];
+	size_t n = nj_wire_heartbeat_encode(a, x);
+	return n == nj_wire_heartbeat_encode(b, y) && memcmp(x, y, n) == 0;
+}
+
+static void test_heartbeat(void **state)
+{
+	(void)state;
+	uint8_t buffer[NJ_WIRE_HEARTBEAT_MAX];
+	struct nj_message message;
+	struct any any = start(17);
+	struct nj_sensor_health health = any_health(&any), back;
+	size_t size = nj_wire_heartbeat_encode(&health, buffer);
+	enum nj_wire_kind kind;
+	uint32_t major;
+	assert_true(nj_wire_peek(buffer, size, &kind, &major) && kind == NJ_WIRE_HEARTBEAT);
+	assert_int_equal(nj_wire_heartbeat_decode(buffer, size, &message, &back), NJ_OK);
+	assert_true(same_health(&health, &back));
+	assert_true(back.memory_bound_bytes == health.memory_bound_bytes && back.boot == health.boot);
+	assert_string_equal(back.drops[1].name, health.drops[1].name);
+	assert_int_equal(back.interfaces[0].gap_ms, health.interfaces[0].gap_ms);
+	for (size_t cut = 0; cut < size; cut++)
+		assert_int_equal(nj_wire_heartbeat_decode(buffer, cut, &message, &back), NJ_ERR_FORMAT);
+	/* The fullest there can be has room. */
+	health.interfaces_n = NJ_HEALTH_INTERFACES_MAX;
+	health.drops_n = NJ_DROP_REASONS_MAX;
+	for (uint32_t i = 0; i < NJ_DROP_REASONS_MAX; i++) {
+		memset(health.drops[i].name, 'x', NJ_DROP_NAME_MAX - 1);
+		health.drops[i].frames = UINT64_MAX;
+	}
+	size = nj_wire_heartbeat_encode(&health, buffer);
+	assert_int_equal(nj_wire_heartbeat_decode(buffer, size, &message, &back), NJ_OK);
+	assert_int_equal(back.drops[NJ_DROP_REASONS_MAX - 1].frames, UINT64_MAX);
 }
 
 static void refused(struct nj_wire_hello hello, enum nj_wire_refusal code, const char *words)
@@ -265,7 +319,7 @@ static void test_refusals_name_both_sides(void **state)
 	struct nj_wire_hello other = hello;
 	other.major = 2;
 	refused(other, NJ_WIRE_REFUSED_VERSION,
-		"sensor tap-1 (nightjar 9.9) speaks wire version 2.9, this aggregator (nightjar " NJ_VERSION ") 1.0");
+		"sensor tap-1 (nightjar 9.9) speaks wire version 2.9, this aggregator (nightjar " NJ_VERSION ") 1.1");
 	other = hello;
 	other.self.tables = (struct nj_table_ids){1, {0xabcd}};
 	refused(other, NJ_WIRE_REFUSED_TABLE, "has feature table 0000abcd");
@@ -339,6 +393,7 @@ int main(void)
 		cmocka_unit_test(test_small_arena_is_told_apart),
 		cmocka_unit_test(test_fields_of_a_later_release_are_skipped),
 		cmocka_unit_test(test_small_messages),
+		cmocka_unit_test(test_heartbeat),
 		cmocka_unit_test(test_refusals_name_both_sides),
 		cmocka_unit_test(test_bounds_of_a_writer),
 	};
