@@ -3,6 +3,8 @@
 #include "aggregator/model_layout.h"
 
 #include "common/addr.h"
+#include "models/adapt.h"
+#include "models/agentic.h"
 #include "models/baseline.h"
 #include "models/beacon.h"
 #include "models/bloom.h"
@@ -11,8 +13,12 @@
 #include "models/dnsinfo.h"
 #include "models/hll.h"
 #include "models/icmp.h"
+#include "models/loop.h"
+#include "models/novelty.h"
 #include "models/spacesaving.h"
+#include "models/surprisal.h"
 #include "models/tail.h"
+#include "models/turn.h"
 
 #include <math.h>
 
@@ -195,3 +201,93 @@ static const struct nj_field run_rows[] = {
 	NJ_FIELD(struct nj_budget_run, peak),
 };
 const struct nj_fields nj_budget_run_fields = NJ_FIELDS(struct nj_budget_run, run_rows, run_is_valid);
+
+/* ---- thinking and acting */
+
+static const struct nj_field stretch_rows[] = {
+	NJ_FIELD(struct nj_loop_stretch, start_ms),
+	NJ_FIELD(struct nj_loop_stretch, end_ms),
+};
+static const struct nj_fields stretch_fields = NJ_FIELDS(struct nj_loop_stretch, stretch_rows, NULL);
+
+static const struct nj_field action_rows[] = {
+	NJ_FIELD(struct nj_loop_action, start_ms),
+	NJ_FIELD(struct nj_loop_action, lasted),
+	NJ_FIELD(struct nj_loop_action, peer),
+};
+static const struct nj_fields action_fields = NJ_FIELDS(struct nj_loop_action, action_rows, NULL);
+
+static bool actions_are_valid(const void *actions)
+{
+	return ((const struct nj_actions *)actions)->n <= NJ_LOOP_ACTIONS;
+}
+
+static const struct nj_field actions_rows[] = {
+	NJ_FIELD(struct nj_actions, latest_ms),
+	NJ_FIELD(struct nj_actions, seen),
+	NJ_FIELD(struct nj_actions, n),
+	NJ_FIELD(struct nj_actions, reserved),
+	NJ_FIELD_STRUCT(struct nj_actions, action, &action_fields),
+};
+const struct nj_fields nj_actions_fields = NJ_FIELDS(struct nj_actions, actions_rows, actions_are_valid);
+
+static bool loop_is_valid(const void *loop)
+{
+	return ((const struct nj_loop *)loop)->n <= NJ_LOOP_TURNS;
+}
+
+static const struct nj_field loop_rows[] = {
+	NJ_FIELD(struct nj_loop, latest_ms), NJ_FIELD(struct nj_loop, minutes),
+	NJ_FIELD(struct nj_loop, turns),     NJ_FIELD(struct nj_loop, n),
+	NJ_FIELD(struct nj_loop, reserved),  NJ_FIELD_STRUCT(struct nj_loop, exchange, &stretch_fields),
+};
+const struct nj_fields nj_loop_fields = NJ_FIELDS(struct nj_loop, loop_rows, loop_is_valid);
+
+static const struct nj_field growth_rows[] = {
+	NJ_FIELD(struct nj_growth, up),
+	NJ_FIELD(struct nj_growth, n),
+	NJ_FIELD(struct nj_growth, resets),
+	NJ_FIELD(struct nj_growth, reserved),
+};
+const struct nj_fields nj_growth_fields = NJ_FIELDS(struct nj_growth, growth_rows, NULL);
+
+static bool adapt_is_valid(const void *adapt)
+{
+	const struct nj_adapt *a = adapt;
+	return a->result < NJ_ADAPT_RESULTS && a->hosts_n <= NJ_ADAPT_HOSTS && a->hosts_head < NJ_ADAPT_HOSTS;
+}
+
+static const struct nj_field adapt_rows[] = {
+	NJ_FIELD(struct nj_adapt, t_ns),        NJ_FIELD_2D(struct nj_adapt, count),
+	NJ_FIELD(struct nj_adapt, host),        NJ_FIELD(struct nj_adapt, port),
+	NJ_FIELD(struct nj_adapt, result),      NJ_FIELD(struct nj_adapt, known),
+	NJ_FIELD(struct nj_adapt, hosts_n),     NJ_FIELD(struct nj_adapt, hosts_head),
+	NJ_FIELD(struct nj_adapt, follow_host), NJ_FIELD(struct nj_adapt, follow_left),
+	NJ_FIELD(struct nj_adapt, reserved),    NJ_FIELD(struct nj_adapt, followed),
+	NJ_FIELD(struct nj_adapt, follows),     NJ_FIELD(struct nj_adapt, hosts),
+	NJ_FIELD(struct nj_adapt, actions),
+};
+const struct nj_fields nj_adapt_fields = NJ_FIELDS(struct nj_adapt, adapt_rows, adapt_is_valid);
+
+static const struct nj_field novelty_rows[] = {
+	NJ_FIELD(struct nj_novelty, symbol),   NJ_FIELD(struct nj_novelty, request),
+	NJ_FIELD(struct nj_novelty, symbols),  NJ_FIELD(struct nj_novelty, requests),
+	NJ_FIELD(struct nj_novelty, reserved),
+};
+const struct nj_fields nj_novelty_fields = NJ_FIELDS(struct nj_novelty, novelty_rows, NULL);
+
+static const struct nj_field turns_rows[] = {
+	NJ_FIELD(struct nj_turns, t_ns),
+	NJ_FIELD(struct nj_turns, turns),
+	NJ_FIELD(struct nj_turns, act),
+	NJ_FIELD(struct nj_turns, reserved),
+};
+const struct nj_fields nj_turns_fields = NJ_FIELDS(struct nj_turns, turns_rows, NULL);
+
+static const struct nj_field surprisal_rows[] = {
+	NJ_FIELD(struct nj_surprisal, sum),      NJ_FIELD(struct nj_surprisal, t_ns),
+	NJ_FIELD(struct nj_surprisal, since_ns), NJ_FIELD(struct nj_surprisal, edges),
+	NJ_FIELD(struct nj_surprisal, level),    NJ_FIELD(struct nj_surprisal, scale),
+	NJ_FIELD(struct nj_surprisal, hours),    NJ_FIELD(struct nj_surprisal, reserved),
+};
+const struct nj_fields nj_surprisal_fields = NJ_FIELDS(struct nj_surprisal, surprisal_rows, NULL);

@@ -1,6 +1,6 @@
 /* The part of an agent's memory that is about getting further: services it met for the first time and how surprising
  * they were, who logged in to it lately, the names it logs in as. A block of its own (profile.h), added with the first
- * such event. */
+ * such event. A member added here needs its row in aggregator/profile_layout.c. */
 #ifndef NJ_AGGREGATOR_PROFILE_ACCESS_H
 #define NJ_AGGREGATOR_PROFILE_ACCESS_H
 

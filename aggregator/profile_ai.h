@@ -1,6 +1,6 @@
 /* The part of an agent's memory that is about thinking and acting: with whom it exchanges questions and answers, what
  * it does in between, what its turns touch. A block of its own (profile.h), added with the first exchange that might be
- * one with a model or another brain.
+ * one with a model or another brain. A member added here needs its row in aggregator/profile_layout.c.
  *
  * A *brain* is a peer that may do the thinking, as seen by one client of the agent: a language model known by name or
  * by the form of its answers, or any outside peer that is asked again and again. Two are kept; observe_ai.c says which.

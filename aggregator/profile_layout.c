@@ -156,6 +156,86 @@ static const struct nj_field history_rows[] = {
 };
 static const struct nj_fields history_fields = NJ_FIELDS(struct nj_block_history, history_rows, NULL);
 
+/* ---- thinking and acting */
+
+static const struct nj_field brain_rows[] = {
+	NJ_FIELD(struct nj_brain, key),
+	NJ_FIELD(struct nj_brain, action_peer),
+	NJ_FIELD_STRUCT(struct nj_brain, loop, &nj_loop_fields),
+	NJ_FIELD_STRUCT(struct nj_brain, growth, &nj_growth_fields),
+	NJ_FIELD_STRUCT(struct nj_brain, peer, &nj_addr_fields),
+	NJ_FIELD(struct nj_brain, first_ns),
+	NJ_FIELD(struct nj_brain, last_ns),
+	NJ_FIELD(struct nj_brain, bytes_up),
+	NJ_FIELD(struct nj_brain, bytes_down),
+	NJ_FIELD(struct nj_brain, looked),
+	NJ_FIELD(struct nj_brain, stream),
+	NJ_FIELD(struct nj_brain, api),
+	NJ_FIELD(struct nj_brain, p_llm),
+	NJ_FIELD(struct nj_brain, agentic),
+	NJ_FIELD(struct nj_brain, nats),
+	NJ_FIELD(struct nj_brain, back),
+	NJ_FIELD(struct nj_brain, z),
+	NJ_FIELD(struct nj_brain, port),
+	NJ_FIELD(struct nj_brain, flow_port),
+	NJ_FIELD(struct nj_brain, flags),
+	NJ_FIELD(struct nj_brain, protocol),
+	NJ_FIELD(struct nj_brain, api_kind),
+	NJ_FIELD(struct nj_brain, outside),
+	NJ_FIELD(struct nj_brain, reserved),
+	NJ_FIELD(struct nj_brain, name),
+	NJ_FIELD(struct nj_brain, client),
+};
+static const struct nj_fields brain_fields = NJ_FIELDS(struct nj_brain, brain_rows, NULL);
+
+static const struct nj_field tool_rows[] = {
+	NJ_FIELD_STRUCT(struct nj_ai_tool, peer, &nj_addr_fields),
+	NJ_FIELD(struct nj_ai_tool, port),
+	NJ_FIELD(struct nj_ai_tool, kind),
+	NJ_FIELD(struct nj_ai_tool, name),
+};
+static const struct nj_fields tool_fields = NJ_FIELDS(struct nj_ai_tool, tool_rows, NULL);
+
+static const struct nj_field ai_rows[] = {
+	NJ_FIELD_STRUCT(struct nj_block_ai, brain, &brain_fields),
+	NJ_FIELD_STRUCT(struct nj_block_ai, actions, &nj_actions_fields),
+	NJ_FIELD_STRUCT(struct nj_block_ai, adapt, &nj_adapt_fields),
+	NJ_FIELD_STRUCT(struct nj_block_ai, novelty, &nj_novelty_fields),
+	NJ_FIELD_STRUCT(struct nj_block_ai, turns, &nj_turns_fields),
+	NJ_FIELD_STRUCT(struct nj_block_ai, tool, &tool_fields),
+	NJ_FIELD(struct nj_block_ai, tool_calls),
+	NJ_FIELD(struct nj_block_ai, odds_told),
+};
+static const struct nj_fields ai_fields = NJ_FIELDS(struct nj_block_ai, ai_rows, NULL);
+
+/* ---- getting further */
+
+static const struct nj_field inbound_rows[] = {
+	NJ_FIELD_STRUCT(struct nj_inbound, peer, &nj_addr_fields),
+	NJ_FIELD(struct nj_inbound, t_ns),
+	NJ_FIELD(struct nj_inbound, bits),
+	NJ_FIELD(struct nj_inbound, port),
+	NJ_FIELD(struct nj_inbound, protocol),
+	NJ_FIELD(struct nj_inbound, reserved),
+};
+static const struct nj_fields inbound_fields = NJ_FIELDS(struct nj_inbound, inbound_rows, NULL);
+
+static const struct nj_field access_rows[] = {
+	NJ_FIELD_STRUCT(struct nj_block_access, surprisal, &nj_surprisal_fields),
+	NJ_FIELD(struct nj_block_access, hour),
+	NJ_FIELD(struct nj_block_access, hour_bits),
+	NJ_FIELD(struct nj_block_access, surprise_told),
+	NJ_FIELD_STRUCT(struct nj_block_access, inbound, &inbound_fields),
+	NJ_FIELD_STRUCT(struct nj_block_access, principals, &nj_hll_fields),
+	NJ_FIELD_STRUCT(struct nj_block_access, services, &nj_hll_fields),
+	NJ_FIELD(struct nj_block_access, names_hour),
+	NJ_FIELD(struct nj_block_access, principals_told),
+	NJ_FIELD(struct nj_block_access, services_told),
+	NJ_FIELD(struct nj_block_access, rc4),
+	NJ_FIELD(struct nj_block_access, tickets),
+};
+static const struct nj_fields access_fields = NJ_FIELDS(struct nj_block_access, access_rows, NULL);
+
 /* ---- the profile */
 
 static const struct nj_field span_rows[] = {
@@ -201,6 +281,8 @@ static const struct nj_field profile_rows[] = {
 	NJ_FIELD_SKIP(struct nj_profile, names),
 	NJ_FIELD_SKIP(struct nj_profile, calls),
 	NJ_FIELD_SKIP(struct nj_profile, history),
+	NJ_FIELD_SKIP(struct nj_profile, ai),
+	NJ_FIELD_SKIP(struct nj_profile, access),
 	NJ_FIELD_SKIP(struct nj_profile, taken), /* of the table's present life */
 	NJ_FIELD_SKIP(struct nj_profile, recent),
 	NJ_FIELD_SKIP(struct nj_profile, older),
@@ -234,5 +316,7 @@ const struct nj_block_layout nj_block_layouts[] = {
 	{"names", &names_fields, offsetof(struct nj_profile, names)},
 	{"calls", &calls_fields, offsetof(struct nj_profile, calls)},
 	{"history", &history_fields, offsetof(struct nj_profile, history)},
+	{"ai", &ai_fields, offsetof(struct nj_profile, ai)},
+	{"access", &access_fields, offsetof(struct nj_profile, access)},
 };
 const uint32_t nj_block_layouts_n = sizeof nj_block_layouts / sizeof *nj_block_layouts;
