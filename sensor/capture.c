@@ -7,17 +7,17 @@
  * copied aside, and the frame behind it says whether it was alone. This happens at a file's first frame and at real
  * gaps only.
  *
- * libpcap is here for its filter compiler and, later, its live devices; files are read by sensor/savefile.c, which says
- * why. */
+ * Filters are libpcap's (sensor/libpcap.h); files are read by sensor/savefile.c, which says why. */
 #include "sensor/capture.h"
 
 #include "sensor/decode.h"
+#include "sensor/libpcap.h"
 #include "sensor/savefile.h"
 
 #include <assert.h>
 #include <dirent.h>
 #include <errno.h>
-#include <pcap.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -46,12 +46,10 @@ struct file {
 /* A filter for one link type; a filter that means nothing there takes no frame. */
 struct filter {
 	int link_type;
-	bool compiled;
-	struct bpf_program program;
+	struct nj_libpcap_filter *program; /* NULL: takes nothing */
 };
 
 struct nj_capture {
-	int (*next)(struct nj_capture *c, struct nj_frame *ret_frame); /* files today; a live device is another one */
 	struct file *files;
 	uint32_t files_n, files_room;
 	uint32_t *waiting; /* indices of files, by first_ns */
@@ -264,24 +262,6 @@ static int admit_waiting(struct nj_capture *c)
 
 /* ---- filter ---- */
 
-/* libpcap counts raw IP by another number than files do; all others that the filter can speak of are the same. */
-static int dlt_of(int link_type)
-{
-	return link_type == NJ_LINK_RAW || link_type == NJ_LINK_RAW_DLT_14 ? DLT_RAW : link_type;
-}
-
-static bool filter_compile(const char *text, int link_type, struct nj_message *message, struct bpf_program *ret_program)
-{
-	pcap_t *pcap = pcap_open_dead(dlt_of(link_type), NJ_SAVEFILE_FRAME_BYTES_MAX);
-	bool ok = pcap != NULL && pcap_compile(pcap, ret_program, text, 1, PCAP_NETMASK_UNKNOWN) == 0;
-	if (!ok)
-		(void)nj_fail(message, NJ_ERR_USAGE, "filter \"%s\": %s", text,
-			      pcap != NULL ? pcap_geterr(pcap) : "no memory");
-	if (pcap != NULL)
-		pcap_close(pcap);
-	return ok;
-}
-
 static struct filter *filter_for(struct nj_capture *c, int link_type)
 {
 	for (uint32_t i = 0; i < c->filters_n; i++)
@@ -291,28 +271,28 @@ static struct filter *filter_for(struct nj_capture *c, int link_type)
 		return NULL;
 	struct filter *filter = &c->filters[c->filters_n++];
 	filter->link_type = link_type;
-	filter->compiled = filter_compile(c->filter_text, link_type, NULL, &filter->program);
-	return filter;
+	filter->program = NULL;
+	return nj_libpcap_filter_new(c->filter_text, link_type, NULL, &filter->program) != NJ_ERR_MEMORY ? filter
+													 : NULL;
 }
 
 static bool filter_takes(struct nj_capture *c, const struct nj_frame *frame)
 {
 	const struct filter *filter = filter_for(c, frame->link_type);
-	struct pcap_pkthdr header = {.caplen = frame->captured_bytes, .len = frame->wire_bytes};
-	return filter != NULL && filter->compiled && pcap_offline_filter(&filter->program, &header, frame->data) != 0;
+	return filter != NULL && filter->program != NULL && nj_libpcap_filter_takes(filter->program, frame);
 }
 
 /* The text must mean something for Ethernet or for a link type of the files, else it is a mistake of the user's. */
 static int filter_open(struct nj_capture *c, const int *link_types, uint32_t n, const char *text,
 		       struct nj_message *message)
 {
-	struct bpf_program program;
-	bool ok = filter_compile(text, NJ_LINK_ETHERNET, message, &program);
-	for (uint32_t i = 0; !ok && i < n; i++)
-		ok = filter_compile(text, link_types[i], NULL, &program);
-	if (!ok)
-		return NJ_ERR_USAGE;
-	pcap_freecode(&program);
+	struct nj_libpcap_filter *program = NULL;
+	int err = nj_libpcap_filter_new(text, NJ_LINK_ETHERNET, message, &program);
+	for (uint32_t i = 0; err < 0 && i < n; i++)
+		err = nj_libpcap_filter_new(text, link_types[i], NULL, &program);
+	if (err < 0)
+		return err;
+	nj_libpcap_filter_free(&program);
 	c->filter_text = strdup(text);
 	return c->filter_text != NULL ? NJ_OK : nj_fail(message, NJ_ERR_MEMORY, "no memory");
 }
@@ -453,8 +433,6 @@ static int probe_files(struct nj_capture *c, int *link_types, uint32_t *links_n)
 	return NJ_OK;
 }
 
-static int next_of_files(struct nj_capture *c, struct nj_frame *ret);
-
 static int open_files(struct nj_capture *c, const struct nj_capture_inputs *inputs, struct nj_message *message)
 {
 	int link_types[FILTER_LINKS_MAX], result = NJ_OK;
@@ -478,7 +456,6 @@ int nj_capture_open_files(const struct nj_capture_inputs *inputs, struct nj_mess
 	struct nj_capture *c = calloc(1, sizeof *c);
 	if (c == NULL)
 		return nj_fail(message, NJ_ERR_MEMORY, "no memory");
-	c->next = next_of_files;
 	c->pool.open_max = NJ_CAPTURE_OPEN_MAX;
 	int result = open_files(c, inputs, message);
 	if (result != NJ_OK) {
@@ -500,8 +477,7 @@ void nj_capture_close(struct nj_capture **capture)
 		free(c->files[i].problem);
 	}
 	for (uint32_t i = 0; i < c->filters_n; i++)
-		if (c->filters[i].compiled)
-			pcap_freecode(&c->filters[i].program);
+		nj_libpcap_filter_free(&c->filters[i].program);
 	free(c->files);
 	free(c->waiting);
 	free(c->heap);
@@ -533,7 +509,7 @@ static int next_of_files(struct nj_capture *c, struct nj_frame *ret)
 
 int nj_capture_next(struct nj_capture *capture, struct nj_frame *ret_frame)
 {
-	int result = capture->stopped ? 0 : capture->next(capture, ret_frame);
+	int result = capture->stopped ? 0 : next_of_files(capture, ret_frame);
 	if (result <= 0)
 		return result;
 	if (ret_frame->t_ns < capture->clock_ns) {

@@ -1,6 +1,5 @@
-/* Where frames come from: any number of capture files, merged into one stream in time order. A live interface becomes
- * another kind of the same source. One thread opens, reads and closes a source; a frame is *borrowed until* the next
- * call.
+/* Where frames of files come from: any number of captures, merged into one stream in time order (live ones come from
+ * sensor/live_lane.h). One thread opens, reads and closes a source; a frame is *borrowed until* the next call.
  *
  * Inputs are files, folders (searched through, sorted by name) and "-" for standard input. Formats are told by their
  * first bytes, never by name: pcap of micro- and nanoseconds in both byte orders, pcapng with any mixture of interfaces

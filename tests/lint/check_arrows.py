@@ -20,7 +20,7 @@ ARROWS = {
 
 # A vendor's header appears in one file only.
 OWNERS = {
-    r'pcap(/pcap)?\.h': 'sensor/capture.c',
+    r'pcap(/pcap)?\.h': 'sensor/libpcap.c',
     r'ndpi.*\.h': 'sensor/classify.c',
     r'zmq\.h': 'common/link.c',
     r'msgpack.*\.h': 'common/pack.c',
