@@ -1,5 +1,8 @@
 /* A k-way merge over lanes whose windows stand ascending by agent: the smallest agent among the heads is taken from
- * every lane that has it, merged, capped, handed on. With few lanes a linear look at the heads is as good as a heap. */
+ * every lane that has it, merged, capped, handed on. With few lanes a linear look at the heads is as good as a heap.
+ *
+ * Live, a lane's stores form a ring with one writer and one reader: *filled* is the worker's, *taken* the collector's.
+ */
 #include "sensor/collector.h"
 
 #include "sensor/ledger.h"
@@ -7,11 +10,18 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+
+#define STORES_MAX   2
+#define FULL_LOOK_NS 1000000 /* how often a worker that is two windows ahead looks whether it may go on */
 
 struct lane {
 	struct nj_collector *collector;
-	struct nj_window_store store; /* with several workers */
-	uint32_t next;                /* while merging */
+	struct nj_window_store store[STORES_MAX]; /* live all, files with several workers the first, else none */
+	_Alignas(64) atomic_uint filled;          /* live: by the worker */
+	_Alignas(64) atomic_uint taken;           /* live: by the collector */
+	struct nj_window_store *head;             /* while merging: what takes part, or NULL */
+	uint32_t next;                            /* of its windows */
 };
 
 struct nj_collector {
@@ -21,9 +31,15 @@ struct nj_collector {
 	struct nj_sensor_account total;
 	uint64_t windows_n, lost_contacts; /* of the window being handed on */
 	int err;                           /* first that the sink gave */
-	bool finishing;
-	struct lane lane[];
+	bool finishing, finished;
+	atomic_bool abandoned;
+	struct lane *lane;
 };
+
+static uint32_t stores_n(const struct nj_collector_options *o)
+{
+	return o->live ? STORES_MAX : o->workers > 1 ? 1 : 0;
+}
 
 static uint64_t merge_bytes(const struct nj_collector_options *o)
 {
@@ -39,31 +55,36 @@ static uint32_t windows_max(const struct nj_collector_options *o)
 uint64_t nj_collector_memory_bytes(const struct nj_collector_options *o)
 {
 	uint64_t bytes = sizeof(struct nj_collector) + o->workers * sizeof(struct lane) + merge_bytes(o);
-	if (o->workers > 1)
-		bytes += o->workers * (nj_ledger_windows_bytes(o->ledger_entries_max) +
-				       (uint64_t)windows_max(o) * sizeof(struct nj_window *));
-	return bytes;
+	return bytes + o->workers * stores_n(o) *
+			       (nj_ledger_windows_bytes(o->ledger_entries_max) +
+				(uint64_t)windows_max(o) * sizeof(struct nj_window *));
+}
+
+static bool store_init(struct nj_window_store *store, const struct nj_collector_options *o)
+{
+	store->windows_max = windows_max(o);
+	store->windows = malloc(store->windows_max * sizeof(struct nj_window *));
+	return store->windows != NULL &&
+	       nj_arena_init(&store->arena, nj_ledger_windows_bytes(o->ledger_entries_max)) == NJ_OK;
 }
 
 int nj_collector_new(const struct nj_collector_options *options, const struct nj_window_sink *sink,
 		     struct nj_collector **ret_collector)
 {
 	assert(options->workers >= 1);
-	struct nj_collector *c = calloc(1, sizeof *c + options->workers * sizeof c->lane[0]);
+	struct nj_collector *c = calloc(1, sizeof *c);
 	if (c == NULL)
 		return NJ_ERR_MEMORY;
 	c->options = *options;
 	c->sink = *sink;
-	bool ok = nj_arena_init(&c->arena, merge_bytes(options)) == NJ_OK;
-	for (uint32_t i = 0; i < options->workers; i++) {
-		struct nj_window_store *store = &c->lane[i].store;
+	c->lane = aligned_alloc(64, options->workers * sizeof *c->lane);
+	bool ok = c->lane != NULL && nj_arena_init(&c->arena, merge_bytes(options)) == NJ_OK;
+	if (c->lane != NULL)
+		memset(c->lane, 0, options->workers * sizeof *c->lane);
+	for (uint32_t i = 0; ok && i < options->workers; i++) {
 		c->lane[i].collector = c;
-		if (options->workers == 1)
-			break;
-		store->windows_max = windows_max(options);
-		store->windows = malloc(store->windows_max * sizeof(struct nj_window *));
-		ok = ok && store->windows != NULL &&
-		     nj_arena_init(&store->arena, nj_ledger_windows_bytes(options->ledger_entries_max)) == NJ_OK;
+		for (uint32_t k = 0; ok && k < stores_n(options); k++)
+			ok = store_init(&c->lane[i].store[k], options);
 	}
 	if (!ok) {
 		nj_collector_free(&c);
@@ -78,11 +99,13 @@ void nj_collector_free(struct nj_collector **collector)
 	struct nj_collector *c = *collector;
 	if (c == NULL)
 		return;
-	for (uint32_t i = 0; i < c->options.workers; i++) {
-		nj_arena_fini(&c->lane[i].store.arena);
-		free(c->lane[i].store.windows);
-	}
+	for (uint32_t i = 0; c->lane != NULL && i < c->options.workers; i++)
+		for (uint32_t k = 0; k < STORES_MAX; k++) {
+			nj_arena_fini(&c->lane[i].store[k].arena);
+			free(c->lane[i].store[k].windows);
+		}
 	nj_arena_fini(&c->arena);
+	free(c->lane);
 	free(c);
 	*collector = NULL;
 }
@@ -184,9 +207,23 @@ static bool lists_copy(struct nj_arena *arena, struct nj_window *copy, const str
 	return ok;
 }
 
+/* The store the worker is filling; NULL: nobody wants it any more. */
+static struct nj_window_store *store_open(struct lane *lane)
+{
+	unsigned filled = atomic_load_explicit(&lane->filled, memory_order_relaxed);
+	while (filled - atomic_load(&lane->taken) == STORES_MAX) {
+		if (atomic_load(&lane->collector->abandoned))
+			return NULL;
+		nanosleep(&(struct timespec){.tv_nsec = FULL_LOOK_NS}, NULL);
+	}
+	return &lane->store[filled % STORES_MAX];
+}
+
 static void store_window(void *context, const struct nj_window *window)
 {
-	struct nj_window_store *store = &((struct lane *)context)->store;
+	struct nj_window_store *store = store_open(context);
+	if (store == NULL)
+		return;
 	struct nj_window *copy = copied(&store->arena, window, sizeof *window);
 	if (copy == NULL || store->windows_n == store->windows_max || !lists_copy(&store->arena, copy, window)) {
 		store->lost++;
@@ -197,11 +234,16 @@ static void store_window(void *context, const struct nj_window *window)
 
 static void window_end(void *context, uint64_t start_ns, const struct nj_sensor_account *account)
 {
-	struct nj_window_store *store = &((struct lane *)context)->store;
+	struct lane *lane = context;
+	struct nj_window_store *store = store_open(lane);
+	if (store == NULL)
+		return;
 	assert(!store->told || store->start_ns == start_ns);
 	store->start_ns = start_ns;
 	store->account = *account;
 	store->told = true;
+	if (lane->collector->options.live)
+		atomic_fetch_add(&lane->filled, 1);
 }
 
 static int tell(struct nj_collector *c, uint64_t start_ns, struct nj_sensor_account *account)
@@ -230,7 +272,7 @@ static void direct_window_end(void *context, uint64_t start_ns, const struct nj_
 void nj_collector_worker_sink(struct nj_collector *collector, uint32_t index, struct nj_worker_sink *ret_sink)
 {
 	assert(index < collector->options.workers);
-	bool direct = collector->options.workers == 1;
+	bool direct = stores_n(&collector->options) == 0;
 	ret_sink->context = &collector->lane[index];
 	ret_sink->window = direct ? direct_window : store_window;
 	ret_sink->window_end = direct ? direct_window_end : window_end;
@@ -242,9 +284,9 @@ static bool next_agent(struct nj_collector *c, struct nj_window *ret_window)
 	const struct nj_window *first = NULL;
 	for (uint32_t i = 0; i < c->options.workers; i++) {
 		const struct lane *lane = &c->lane[i];
-		if (lane->next == lane->store.windows_n)
+		if (lane->head == NULL || lane->next == lane->head->windows_n)
 			continue;
-		const struct nj_window *head = lane->store.windows[lane->next];
+		const struct nj_window *head = lane->head->windows[lane->next];
 		if (first == NULL || nj_agent_id_compare(&head->agent, &first->agent) < 0)
 			first = head;
 	}
@@ -254,10 +296,10 @@ static bool next_agent(struct nj_collector *c, struct nj_window *ret_window)
 	bool begun = false;
 	for (uint32_t i = 0; i < c->options.workers; i++) {
 		struct lane *lane = &c->lane[i];
-		if (lane->next == lane->store.windows_n ||
-		    nj_agent_id_compare(&lane->store.windows[lane->next]->agent, &agent) != 0)
+		if (lane->head == NULL || lane->next == lane->head->windows_n ||
+		    nj_agent_id_compare(&lane->head->windows[lane->next]->agent, &agent) != 0)
 			continue;
-		const struct nj_window *head = lane->store.windows[lane->next++];
+		const struct nj_window *head = lane->head->windows[lane->next++];
 		if (!begun)
 			*ret_window = *head;
 		else if (!nj_window_merge(ret_window, head, &c->arena))
@@ -267,45 +309,123 @@ static bool next_agent(struct nj_collector *c, struct nj_window *ret_window)
 	return true;
 }
 
-static void stores_reset(struct nj_collector *c)
+static void heads_reset(struct nj_collector *c)
 {
 	for (uint32_t i = 0; i < c->options.workers; i++) {
-		struct nj_window_store *store = &c->lane[i].store;
+		struct lane *lane = &c->lane[i];
+		struct nj_window_store *store = lane->head;
+		lane->head = NULL;
+		lane->next = 0;
+		if (store == NULL)
+			continue;
 		nj_arena_reset(&store->arena);
 		store->windows_n = 0;
 		store->told = false;
 		store->lost = 0;
-		c->lane[i].next = 0;
+		if (c->options.live)
+			atomic_fetch_add(&lane->taken, 1);
 	}
 }
 
-static int collect_stores(struct nj_collector *c)
+/* Hands on what the lanes' heads hold, as one window. */
+static int heads_hand_on(struct nj_collector *c)
 {
 	struct nj_sensor_account account = {0};
 	uint64_t start_ns = 0;
-	bool told = false;
 	for (uint32_t i = 0; i < c->options.workers; i++) {
-		const struct nj_window_store *store = &c->lane[i].store;
-		if (!store->told)
+		const struct nj_window_store *store = c->lane[i].head;
+		if (store == NULL)
 			continue;
-		told = true;
 		start_ns = store->start_ns > start_ns
 				   ? store->start_ns
 				   : start_ns; /* a worker without a single frame finishes in window 0 */
 		nj_account_add(&account, &store->account);
 		account.windows_dropped += store->lost;
 	}
-	if (!told)
-		return c->err;
 	for (struct nj_window window; next_agent(c, &window);)
 		hand_on(c, &window);
-	stores_reset(c);
+	heads_reset(c);
 	return tell(c, start_ns, &account);
+}
+
+static int collect_stores(struct nj_collector *c)
+{
+	bool told = false;
+	for (uint32_t i = 0; i < c->options.workers; i++) {
+		struct lane *lane = &c->lane[i];
+		lane->head = lane->store[0].told ? &lane->store[0] : NULL;
+		told = told || lane->head != NULL;
+	}
+	return told ? heads_hand_on(c) : c->err;
+}
+
+/* ------------------------------------------------------------------ live */
+
+/* The earliest window that a worker has filled, or UINT64_MAX; *ret_stores*: how many stores hold any window. */
+static uint64_t earliest(struct nj_collector *c, uint32_t *ret_stores)
+{
+	uint64_t start_ns = UINT64_MAX;
+	*ret_stores = 0;
+	for (uint32_t i = 0; i < c->options.workers; i++) {
+		struct lane *lane = &c->lane[i];
+		unsigned taken = atomic_load_explicit(&lane->taken, memory_order_relaxed),
+			 filled = atomic_load(&lane->filled);
+		*ret_stores += filled - taken;
+		if (filled != taken && lane->store[taken % STORES_MAX].start_ns < start_ns)
+			start_ns = lane->store[taken % STORES_MAX].start_ns;
+	}
+	return start_ns;
+}
+
+/* Makes the stores of this window the heads; false when a worker may still tell of it. A worker's time is read before
+ * its stores: what it had told by then is seen. */
+static bool heads_take(struct nj_collector *c, const _Atomic(uint64_t) *const *reached_ns, uint64_t start_ns,
+		       uint32_t *ret_heads)
+{
+	uint64_t end_ns = start_ns + c->options.width_ms * 1000000ull;
+	*ret_heads = 0;
+	for (uint32_t i = 0; i < c->options.workers; i++) {
+		struct lane *lane = &c->lane[i];
+		bool passed = atomic_load(reached_ns[i]) >= end_ns;
+		unsigned taken = atomic_load_explicit(&lane->taken, memory_order_relaxed);
+		bool any = atomic_load(&lane->filled) != taken;
+		struct nj_window_store *store = &lane->store[taken % STORES_MAX];
+		lane->head = any && store->start_ns == start_ns ? store : NULL;
+		*ret_heads += lane->head != NULL;
+		if (!passed && !any)
+			return false;
+	}
+	return true;
+}
+
+int nj_collector_join(struct nj_collector *c, const _Atomic(uint64_t) *const *reached_ns, uint64_t start_ns)
+{
+	uint32_t stores, heads;
+	uint64_t first_ns = earliest(c, &stores);
+	if (stores == 0) {
+		struct nj_sensor_account nothing = {0};
+		int err = c->finishing && !c->finished ? tell(c, start_ns, &nothing) : c->err;
+		c->finished = c->finished || c->finishing;
+		return err;
+	}
+	if (!heads_take(c, reached_ns, first_ns, &heads))
+		return c->err;
+	bool last = heads == stores, finishing = c->finishing;
+	c->finishing = finishing && last;
+	c->finished = c->finishing;
+	int err = heads_hand_on(c);
+	c->finishing = finishing;
+	return err < 0 ? err : 1;
 }
 
 int nj_collector_collect(struct nj_collector *c)
 {
-	return c->options.workers == 1 ? c->err : collect_stores(c);
+	return stores_n(&c->options) == 0 ? c->err : collect_stores(c);
+}
+
+void nj_collector_abandon(struct nj_collector *c)
+{
+	atomic_store(&c->abandoned, true);
 }
 
 void nj_collector_finish(struct nj_collector *c)

@@ -2,13 +2,16 @@
  * in ascending order of agents; accounts are summed. What comes out does not depend on how many workers there were.
  * Used by the pipeline's thread.
  *
- * With one worker windows pass straight through. With more, each worker's thread stores copies of its windows in a
- * store of its own, and the collector works when all have closed the window. Memory: a store a worker
- * (nj_ledger_windows_bytes) and twice as much to merge in. */
+ * With one worker of files, windows pass straight through. With more, each worker's thread stores copies of its windows
+ * in a store of its own, and the collector works when all have closed the window. Live, where nobody holds workers
+ * back, each has two stores: while one waits to be joined it fills the other; only who is two windows ahead waits.
+ * Memory: one store a worker (nj_ledger_windows_bytes), live two, and twice as much to merge in. */
 #ifndef NJ_SENSOR_COLLECTOR_H
 #define NJ_SENSOR_COLLECTOR_H
 
 #include "sensor/pipeline.h"
+
+#include <stdatomic.h>
 
 struct nj_collector;
 
@@ -27,6 +30,7 @@ struct nj_collector_options {
 	uint32_t workers;
 	uint32_t ledger_entries_max;
 	uint32_t width_ms;
+	bool live;                          /* workers are not held back; see nj_collector_join() */
 	const struct nj_hash_key *hash_key; /* borrowed */
 	/* Adds to a window's account what the source counted since the last; NULL: nothing. */
 	void (*source)(void *context, struct nj_sensor_account *account);
@@ -48,6 +52,16 @@ void nj_collector_finish(struct nj_collector *collector);
 /* All workers have told what they had to tell of one window: hands it on. The error that the sink gave, once it gave
  * one. */
 NJ_MUST_CHECK int nj_collector_collect(struct nj_collector *collector);
+
+/* Live: nothing will be collected any more; workers that wait go on, and what they tell is lost. */
+void nj_collector_abandon(struct nj_collector *collector);
+
+/* Live: hands on the earliest window that every worker has passed, in the order of windows. *reached_ns*: per worker,
+ * up to which event time it has told everything. 1: one was handed on, and another may be ready; 0: none is; or the
+ * sink's error. After nj_collector_finish(), and with all workers at UINT64_MAX, the last one carries the mark of the
+ * end; when there is none at all, an empty one that starts at *start_ns* does. */
+NJ_MUST_CHECK int nj_collector_join(struct nj_collector *collector, const _Atomic(uint64_t) *const *reached_ns,
+				    uint64_t start_ns);
 
 /* Everything handed on so far, summed. */
 const struct nj_sensor_account *nj_collector_total(const struct nj_collector *collector);

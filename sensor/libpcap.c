@@ -179,6 +179,11 @@ int nj_libpcap_read(struct nj_libpcap_device *device, uint32_t frames_max,
 	return result;
 }
 
+int nj_libpcap_link_type(const struct nj_libpcap_device *device)
+{
+	return device->link_type;
+}
+
 int nj_libpcap_fd(const struct nj_libpcap_device *device)
 {
 	return pcap_get_selectable_fd(device->pcap);

@@ -49,6 +49,7 @@ NJ_MUST_CHECK int nj_libpcap_read(struct nj_libpcap_device *device, uint32_t fra
 				  void (*take)(void *context, const struct nj_frame *frame), void *context,
 				  struct nj_message *message);
 
+int nj_libpcap_link_type(const struct nj_libpcap_device *device); /* LINKTYPE_ value */
 int nj_libpcap_fd(const struct nj_libpcap_device *device); /* to poll, and for socket options libpcap does not offer */
 
 #endif

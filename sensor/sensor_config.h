@@ -18,8 +18,17 @@
 	OPT(inventory, TEXT, "", 0, 250, "", "home networks; empty: private networks are home")                        \
 	OPT(hash_key, TEXT, "", 0, 250, "",                                                                            \
 	    "text behind the keyed hashes, the same for all sensors; empty: the well-known one of replay")             \
+	OPT(interfaces, LIST, "", 0, 16, "", "network interfaces to watch; empty: files are read")                     \
 	OPT(bpf, TEXT, "", 0, 250, "", "libpcap filter; empty: every frame")                                           \
 	OPT(workers, COUNT, "threads", 1, 64, "1", "capture workers; the windows do not depend on them")               \
+	OPT(cpus, LIST, "", 0, 16, "", "processors to run workers on, in turn; empty: anywhere")                       \
+	OPT(ring_bytes, BYTES, "B", 1048576, 2146435072.0, "64M",                                                      \
+	    "what a worker may be behind on an interface before the kernel drops")                                     \
+	OPT(snap_bytes, COUNT, "B", 96, 262144, "65535", "of a live frame that are looked at; the rest is counted")    \
+	OPT(read_timeout, DURATION, "ms", 1, 1000, "50",                                                               \
+	    "how long the kernel may gather frames before it hands them over")                                         \
+	OPT(promiscuous, FLAG, "", 0, 0, "true", "take frames that are for others, as a tap must")                     \
+	OPT(stats, DURATION, "s", 1, 86400, "60", "how often a live sensor logs what each worker took and lost")       \
 	OPT(window, DURATION, "ms", 1000, 60000, "10000", "width of an agent window in event time")                    \
 	OPT(flows_max, COUNT, "flows", 1024, 16777216, "200000",                                                       \
 	    "flow table of a worker; the oldest are evicted and counted")                                              \
@@ -47,11 +56,27 @@ struct nj_sensor_config {
 
 extern const struct nj_schema nj_sensor_schema;
 
+struct nj_live_options;     /* sensor/live.h */
 struct nj_pipeline_options; /* sensor/pipeline.h */
 struct nj_shipper_options;  /* sensor/shipper.h */
 
 /* Options that *borrow* the texts of *config*; the home networks are the caller's to set. */
 void nj_sensor_config_pipeline(const struct nj_sensor_config *config, struct nj_pipeline_options *ret_options);
 void nj_sensor_config_shipper(const struct nj_sensor_config *config, struct nj_shipper_options *ret_options);
+
+/* What the lists of a configuration become for a live sensor. */
+struct nj_sensor_lists {
+	const char *interfaces[NJ_OPTION_LIST_MAX];
+	uint32_t cpus[NJ_OPTION_LIST_MAX];
+};
+
+/* The same for a live sensor, whose options *borrow* *ret_lists* too. NJ_ERR_USAGE: a processor that is no number. */
+NJ_MUST_CHECK int nj_sensor_config_live(const struct nj_sensor_config *config, struct nj_sensor_lists *ret_lists,
+					struct nj_live_options *ret_options, struct nj_message *message);
+
+/* The first option that differs and cannot change while the sensor runs; NULL: the new configuration can be taken over.
+ */
+const char *nj_sensor_config_needs_restart(const struct nj_sensor_config *running,
+					   const struct nj_sensor_config *wanted);
 
 #endif

@@ -206,6 +206,11 @@ int nj_worker_new(const struct nj_worker_options *options, const struct nj_worke
 	return NJ_OK;
 }
 
+void nj_worker_set_home(struct nj_worker *w, const struct nj_networks *home)
+{
+	nj_tell_set_home(w->tell, home);
+}
+
 struct nj_worker_counts nj_worker_counts(const struct nj_worker *w)
 {
 	return (struct nj_worker_counts){.classify_gave_up = w->gave_up_classifying,

@@ -45,6 +45,9 @@ NJ_MUST_CHECK int nj_worker_new(const struct nj_worker_options *options, const s
 				struct nj_message *message, struct nj_worker **ret_worker);
 void nj_worker_free(struct nj_worker **worker);
 
+/* Flows opened from now on are judged by these home networks; *borrowed until* it returns. */
+void nj_worker_set_home(struct nj_worker *worker, const struct nj_networks *home);
+
 void nj_worker_push(struct nj_worker *worker,
 		    const struct nj_frame *frame); /* may close windows that end at or before frame->t_ns */
 /* The same as pushing *n* frames one after another, whose bytes all stay valid until it returns; faster, since flows
