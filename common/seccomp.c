@@ -204,6 +204,7 @@ static const struct narrow narrow_calls[] = {
 	{"socket", ALL, 0, {IS(0, AF_INET6), WHERE(1, KIND, SOCK_DGRAM)}, 2},
 	{"socket", ALL, 0, {IS(0, AF_NETLINK), IS(2, NETLINK_ROUTE)}, 2}, /* which addresses this machine has */
 	{"socket", LIVE, 0, {IS(0, AF_PACKET)}, 1},
+	{"socket", LIVE, 0, {IS(0, AF_NETLINK), IS(2, NETLINK_GENERIC)}, 2}, /* libpcap: is it a radio? */
 	{"ioctl", LIVE, 0, {IS(1, SIOCGIFINDEX)}, 1},
 	{"ioctl", LIVE, 0, {IS(1, SIOCGIFNAME)}, 1},
 	{"ioctl", LIVE, 0, {IS(1, SIOCGIFHWADDR)}, 1},
