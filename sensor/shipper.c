@@ -266,6 +266,14 @@ static int exchange(struct nj_shipper *s, uint32_t wait_ms)
 	return err;
 }
 
+static int no_progress(struct nj_shipper *s, const char *for_what)
+{
+	const char *trouble = nj_shipper_trouble(s);
+	return nj_fail(&s->message, NJ_ERR_AGAIN, "%s: no progress for %u s while waiting for %s%s%s",
+		       s->options.aggregator, s->options.finish_ms / 1000, for_what, trouble != NULL ? "; " : "",
+		       trouble != NULL ? trouble : "");
+}
+
 /* Goes on until *done* says so; NJ_ERR_AGAIN after finish_ms without the aggregator taking anything. */
 static int wait_until(struct nj_shipper *s, bool (*done)(const struct nj_shipper *s, size_t size), size_t size,
 		      const char *for_what)
@@ -277,8 +285,7 @@ static int wait_until(struct nj_shipper *s, bool (*done)(const struct nj_shipper
 		err = exchange(s, SLICE_MS);
 		waited_ms = s->acked != before ? 0 : waited_ms + SLICE_MS;
 		if (err == NJ_OK && waited_ms >= s->options.finish_ms)
-			return nj_fail(&s->message, NJ_ERR_AGAIN, "%s: no progress for %u s while waiting for %s",
-				       s->options.aggregator, s->options.finish_ms / 1000, for_what);
+			return no_progress(s, for_what);
 		if (err == NJ_OK && s->acked != before)
 			err = nj_journal_forget(s->journal, s->acked, &s->message);
 	}
@@ -406,6 +413,11 @@ int nj_shipper_finish(struct nj_shipper *shipper)
 	return err < 0 ? err : kept;
 }
 
+const char *nj_shipper_trouble(const struct nj_shipper *shipper)
+{
+	return nj_link_trouble(shipper->link);
+}
+
 struct nj_shipper_counts nj_shipper_counts(const struct nj_shipper *shipper)
 {
 	return shipper->counts;
@@ -436,16 +448,54 @@ static int check_options(const struct nj_shipper_options *options, struct nj_mes
 	return NJ_OK;
 }
 
+/* The keys behind *ret_options*: the secret is for the caller to wipe. */
+struct keys {
+	struct nj_curve_key secret, aggregator;
+};
+
+static int link_options(const struct nj_shipper_options *options, struct nj_message *message, struct keys *ret_keys,
+			struct nj_link_options *ret_options)
+{
+	bool keyed = options->secret_key != NULL;
+	if (keyed != (options->aggregator_key != NULL))
+		return nj_fail(message, NJ_ERR_USAGE, "encryption needs both secret_key and aggregator_key");
+	*ret_options = (struct nj_link_options){.endpoint = options->aggregator,
+						.plain_tcp = options->plain_tcp,
+						.queue_max = QUEUE_MAX,
+						.frame_bytes_max = NJ_BATCH_BYTES_MAX,
+						.secret_key = keyed ? &ret_keys->secret : NULL,
+						.server_key = keyed ? &ret_keys->aggregator : NULL};
+	int err = NJ_OK;
+	if (keyed)
+		err = nj_curve_file_load(options->secret_key, NJ_CURVE_SECRET, message, &ret_keys->secret);
+	if (keyed && err == NJ_OK)
+		err = nj_curve_file_load(options->aggregator_key, NJ_CURVE_PUBLIC, message, &ret_keys->aggregator);
+	return err;
+}
+
+int nj_shipper_check(const struct nj_shipper_options *options, struct nj_message *message)
+{
+	struct keys keys;
+	struct nj_link_options link;
+	int err = link_options(options, message, &keys, &link);
+	if (err == NJ_OK)
+		err = nj_link_check(&link, message);
+	nj_curve_key_wipe(&keys.secret);
+	return err;
+}
+
 static int open_link(struct nj_shipper *s, struct nj_message *message)
 {
-	const struct nj_link_options options = {.endpoint = s->options.aggregator,
-						.plain_tcp = s->options.plain_tcp,
-						.queue_max = QUEUE_MAX,
-						.frame_bytes_max = NJ_BATCH_BYTES_MAX};
+	struct keys keys;
+	struct nj_link_options options;
 	struct nj_link_context *context = s->options.link_context;
-	int err = context == NULL ? nj_link_context_new(message, &s->own_context) : NJ_OK;
-	return err == NJ_OK ? nj_link_open(context != NULL ? context : s->own_context, &options, message, &s->link)
-			    : err;
+	int err = link_options(&s->options, message, &keys, &options);
+	if (err == NJ_OK && context == NULL)
+		err = nj_link_context_new(message, &s->own_context);
+	if (err == NJ_OK)
+		err = nj_link_open(context != NULL ? context : s->own_context, &options, message, &s->link);
+	nj_curve_key_wipe(&keys.secret);
+	return err;
 }
 
 /* What an earlier run left in the journal goes first. */
