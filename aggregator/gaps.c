@@ -73,7 +73,7 @@ uint64_t nj_gaps_note(struct nj_gaps *gaps, const struct nj_batch *batch)
 	uint64_t passed = batch->sequence - series->next;
 	series->next = batch->sequence + 1;
 	series->passed += passed;
-	return passed;
+	return (batch->flags & NJ_BATCH_SEVERAL) != 0 ? 0 : passed;
 }
 
 int nj_gaps_each(const struct nj_gaps *gaps,

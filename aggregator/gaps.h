@@ -22,7 +22,8 @@ NJ_MUST_CHECK int nj_gaps_new(struct nj_gaps **ret_gaps);
 void nj_gaps_free(struct nj_gaps **gaps);
 uint64_t nj_gaps_memory_bytes(void);
 
-/* Takes note of a batch; how many numbers were passed over before it. One that comes again: none. */
+/* Takes note of a batch; how many numbers were lost before it. One that comes again: none. Of a sensor with several
+ * aggregators: none, since what was passed over may be with another; its losses are told by its greetings. */
 uint64_t nj_gaps_note(struct nj_gaps *gaps, const struct nj_batch *batch);
 
 /* Each series: *next* is the number after the last that was noted, *passed* how many of those before it never came. A

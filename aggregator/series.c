@@ -9,16 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* "series" is what the table was called before batches could be held: its rows are taken over. */
 static const char schema[] =
 	"CREATE TABLE IF NOT EXISTS standing (sensor TEXT, boot INTEGER, next INTEGER, received INTEGER, gaps INTEGER, "
 	"elsewhere INTEGER, dropped_seen INTEGER, settled INTEGER, PRIMARY KEY (sensor, boot)) WITHOUT ROWID;"
 	"CREATE TABLE IF NOT EXISTS held (sensor TEXT, boot INTEGER, sequence INTEGER, data BLOB NOT NULL, "
-	"PRIMARY KEY (sensor, boot, sequence));"
-	"CREATE TABLE IF NOT EXISTS series (sensor TEXT, boot INTEGER, next INTEGER, received INTEGER, gaps INTEGER, "
-	"PRIMARY KEY (sensor, boot)) WITHOUT ROWID;"
-	"INSERT OR IGNORE INTO standing SELECT sensor, boot, next, received, gaps, 0, 0, 0 FROM series;"
-	"DROP TABLE series;";
+	"PRIMARY KEY (sensor, boot, sequence));";
 
 struct nj_series_table {
 	struct nj_statement *save, *recall, *hold, *held, *count, *let_go, *other;

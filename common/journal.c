@@ -150,6 +150,11 @@ struct nj_journal_state nj_journal_state(const struct nj_journal *journal)
 	return journal->state;
 }
 
+struct nj_journal_state nj_journal_committed(const struct nj_journal *journal)
+{
+	return journal->committed;
+}
+
 bool nj_journal_has_room(const struct nj_journal *journal, size_t size)
 {
 	return size <= journal->bytes_max && journal->state.bytes <= journal->bytes_max - size;

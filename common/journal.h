@@ -37,7 +37,8 @@ NJ_MUST_CHECK int nj_journal_open(const struct nj_journal_options *options, stru
 void nj_journal_close(struct nj_journal **journal); /* what was not committed is gone */
 
 struct nj_journal_state nj_journal_state(const struct nj_journal *journal);
-bool nj_journal_has_room(const struct nj_journal *journal, size_t size); /* append would drop nothing */
+struct nj_journal_state nj_journal_committed(const struct nj_journal *journal); /* as a crash now would leave it */
+bool nj_journal_has_room(const struct nj_journal *journal, size_t size);        /* append would drop nothing */
 
 /* Puts a blob at the young end; its number was state.next before. Outside begin/commit it is a transaction of its own.
  * A blob over the bound itself: NJ_ERR_LIMIT. After a failure nothing of the transaction counts; the journal can be

@@ -5,16 +5,19 @@
 #include "common/link.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define RING_MAX    64
-#define CLIENTS_MAX 8
+#define CLIENTS_MAX 32
+#define ENDPOINTS   4
 
 struct frame {
 	uint8_t *data;
 	size_t size;
-	uint32_t peer; /* who sent it, or to whom it goes */
+	uint32_t peer;   /* who sent it, or to whom it goes */
+	uint64_t due_ms; /* not to be had earlier */
 };
 
 struct ring {
@@ -28,7 +31,8 @@ struct nj_link_context {
 
 struct nj_link {
 	bool listens;
-	uint32_t peer; /* of a connecting link: its present number */
+	uint32_t endpoint; /* index of it */
+	uint32_t peer;     /* of a connecting link: its present number */
 	struct ring in;
 	struct frame handed; /* what the last receive gave out */
 };
@@ -36,8 +40,27 @@ struct nj_link {
 struct fake_link_fate fake_link_fate;
 struct fake_link_counts fake_link_counts;
 
-static struct nj_link *listener, *clients[CLIENTS_MAX];
+uint64_t fake_link_now_ms;
+
+static struct endpoint {
+	char name[64];
+	struct nj_link *listener;
+	bool cut;
+} endpoints[ENDPOINTS];
+
+static struct nj_link *clients[CLIENTS_MAX];
 static uint32_t peers_n;
+
+static uint32_t endpoint_of(const char *name)
+{
+	uint32_t i = 0;
+	for (; i < ENDPOINTS && endpoints[i].name[0] != '\0'; i++)
+		if (strcmp(endpoints[i].name, name) == 0)
+			return i;
+	assert(i < ENDPOINTS);
+	snprintf(endpoints[i].name, sizeof endpoints[i].name, "%s", name);
+	return i;
+}
 
 static bool happens(unsigned percent)
 {
@@ -61,7 +84,11 @@ static bool put(struct ring *ring, uint32_t peer, const void *data, size_t size)
 {
 	if (ring->n == RING_MAX)
 		return false;
+	unsigned span = fake_link_fate.delay_ms + 1;
 	struct frame frame = {.data = malloc(size + 1), .size = size, .peer = peer};
+	frame.due_ms = fake_link_now_ms + (span > 1 ? (unsigned)rand_r(&fake_link_fate.seed) % span : 0);
+	if (ring->n > 0 && frame.due_ms < ring->frames[ring->n - 1].due_ms)
+		frame.due_ms = ring->frames[ring->n - 1].due_ms;
 	memcpy(frame.data, data, size);
 	ring->frames[ring->n++] = frame;
 	return true;
@@ -80,6 +107,7 @@ static void overtake(struct ring *ring)
 /* What was on its way from this peer is lost; it comes back as another. */
 static void break_connection(struct nj_link *client)
 {
+	struct nj_link *listener = endpoints[client->endpoint].listener;
 	struct ring *in = listener != NULL ? &listener->in : NULL;
 	uint32_t kept = 0;
 	for (uint32_t i = 0; in != NULL && i < in->n; i++) {
@@ -124,10 +152,11 @@ int nj_link_open(struct nj_link_context *context, const struct nj_link_options *
 	struct nj_link *link = calloc(1, sizeof *link);
 	assert(link != NULL);
 	link->listens = options->listen;
+	link->endpoint = endpoint_of(options->endpoint);
 	link->peer = ++peers_n;
 	if (link->listens) {
-		assert(listener == NULL);
-		listener = link;
+		assert(endpoints[link->endpoint].listener == NULL);
+		endpoints[link->endpoint].listener = link;
 	} else {
 		int free_place = 0;
 		while (clients[free_place] != NULL)
@@ -143,8 +172,8 @@ void nj_link_close(struct nj_link **link)
 {
 	if (*link == NULL)
 		return;
-	if (*link == listener)
-		listener = NULL;
+	if (endpoints[(*link)->endpoint].listener == *link)
+		endpoints[(*link)->endpoint].listener = NULL;
 	for (int i = 0; i < CLIENTS_MAX; i++)
 		if (clients[i] == *link)
 			clients[i] = NULL;
@@ -159,7 +188,7 @@ int nj_link_send(struct nj_link *link, const struct nj_link_peer *peer, const vo
 	uint32_t number = link->peer;
 	if (link->listens)
 		memcpy(&number, peer->id, sizeof number);
-	struct nj_link *client = client_of(number), *to = link->listens ? client : listener;
+	struct nj_link *client = client_of(number), *to = link->listens ? client : endpoints[link->endpoint].listener;
 	fake_link_counts.sent++;
 	if (to == NULL)
 		return link->listens ? NJ_ERR_NOT_FOUND : NJ_ERR_AGAIN;
@@ -182,8 +211,12 @@ int nj_link_receive(struct nj_link *link, int timeout_ms, struct nj_link_frame *
 {
 	(void)timeout_ms;
 	drop_frame(&link->handed);
-	if (link->in.n == 0)
+	if (link->in.n == 0 || link->in.frames[0].due_ms > fake_link_now_ms)
 		return NJ_ERR_AGAIN;
+	if (endpoints[link->endpoint].cut) {
+		fake_link_counts.cut++;
+		return NJ_ERR_AGAIN;
+	}
 	link->handed = link->in.frames[0];
 	link->in.n--;
 	memmove(link->in.frames, link->in.frames + 1, link->in.n * sizeof *link->in.frames);
@@ -198,26 +231,27 @@ bool nj_link_peer_equal(const struct nj_link_peer *a, const struct nj_link_peer 
 	return a->size == b->size && memcmp(a->id, b->id, a->size) == 0;
 }
 
-struct nj_link_counts nj_link_counts(const struct nj_link *link)
+uint64_t nj_link_malformed(const struct nj_link *link)
 {
 	(void)link;
-	return (struct nj_link_counts){.malformed = 0};
-}
-
-int nj_link_check(const struct nj_link_options *options, struct nj_message *message)
-{
-	(void)options;
-	(void)message;
-	return NJ_OK;
-}
-
-const char *nj_link_trouble(const struct nj_link *link)
-{
-	(void)link;
-	return NULL;
+	return 0;
 }
 
 const char *nj_link_endpoint(const struct nj_link *link)
 {
 	return link->listens ? "fake" : "";
+}
+
+void fake_link_cut(const char *endpoint)
+{
+	endpoints[endpoint_of(endpoint)].cut = true;
+}
+
+void fake_link_join(const char *endpoint, bool broken)
+{
+	uint32_t index = endpoint_of(endpoint);
+	endpoints[index].cut = false;
+	for (int i = 0; i < CLIENTS_MAX && broken; i++)
+		if (clients[i] != NULL && clients[i]->endpoint == index)
+			break_connection(clients[i]);
 }

@@ -315,6 +315,12 @@ static void test_small_arena_splits_groups(void **state)
 		send_batch(i);
 	assert_int_equal(step(PATIENCE_MS), 30);
 	assert_int_equal(heard_n, 30);
+	/* What is dropped gives its room back. */
+	for (uint64_t i = 0; i < 30; i++)
+		send_batch(i);
+	assert_int_equal(step(PATIENCE_MS), 0);
+	assert_int_equal(nj_ingest_counts(ingest).malformed, 0);
+	assert_int_equal(nj_ingest_counts(ingest).repeated, 30);
 	/* With room for one sensor, a second one takes its place; the first is remembered by the journal. */
 	send_hello("tap-9", 7, ANY_KEY_ID);
 	send_hello("tap-1", 0, ANY_KEY_ID);

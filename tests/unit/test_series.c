@@ -3,7 +3,6 @@
  * The law after each script: received + gaps + elsewhere = next. */
 #include "aggregator/ingest.h"
 #include "aggregator/series.h"
-#include "common/db.h"
 #include "common/link.h"
 #include "common/wire.h"
 
@@ -344,31 +343,6 @@ static void test_a_sensor_of_1_0(void **state)
 	check_laws();
 }
 
-/* A journal of an aggregator of 1.0 knows the sensors by a table of another shape. */
-static void test_a_journal_of_1_0(void **state)
-{
-	(void)state;
-	struct nj_db *db;
-	struct nj_message message;
-	static const struct nj_db_options options = {.kind = "journal", .application_id = 0x4e4a4a4c, .version = 1};
-	struct nj_wire_hello hello = hello_of(0, 0);
-	hello.several = false;
-	greet(&hello);
-	send_batches(0, 2);
-	close_ingest();
-	assert_int_equal(nj_db_open(journal, &options, &message, &db), NJ_OK);
-	if (nj_db_run(db,
-		      "CREATE TABLE series (sensor TEXT, boot INTEGER, next INTEGER, received INTEGER, gaps INTEGER, "
-		      "PRIMARY KEY (sensor, boot)) WITHOUT ROWID; INSERT INTO series SELECT sensor, boot, next, "
-		      "received, gaps FROM standing; DROP TABLE standing; DROP TABLE held",
-		      &message) != NJ_OK)
-		fail_msg("%s", message.text);
-	nj_db_close(&db);
-	open_ingest();
-	struct nj_wire_ack ack = greet(&hello);
-	assert_int_equal(ack.next, 2);
-}
-
 static int make_folder(void **state)
 {
 	(void)state;
@@ -393,7 +367,6 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_no_credit_without_settling, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_heartbeats, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_sensor_of_1_0, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_a_journal_of_1_0, setup, teardown),
 	};
 	return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

@@ -1,7 +1,7 @@
 /* Shipper and ingest, turned by one thread so that every run is the same run: deliveries through restarts of either
  * side, a full journal, a refusing aggregator. What is claimed: every batch arrives once, in order, and windows taken =
  * shipped + spooled + dropped at every moment. */
-#include "sensor/shipper.h"
+#include "sensor/shipper_parts.h"
 
 #include "aggregator/ingest.h"
 #include "common/link.h"
@@ -297,6 +297,118 @@ static void test_refused_for_good(void **state)
 	assert_int_equal(received, 0);
 }
 
+/* Two places to deliver to. The first goes in the middle of an exchange, with batches on their way; what it took and
+ * could not acknowledge any more has no effect there. It comes back, and is turned to again when it has answered for
+ * long enough. */
+static struct nj_ingest *second;
+static uint8_t effects[64];
+
+static int on_effect(void *context_, const struct nj_batch *batch, uint64_t position)
+{
+	(void)context_;
+	(void)position;
+	effects[batch->sequence]++;
+	return NJ_OK;
+}
+
+static void open_place(struct nj_ingest **ret_ingest, const char *name)
+{
+	struct nj_ingest_options options;
+	struct nj_ingest_listener listener = {.batch = on_effect};
+	struct nj_message message;
+	char listen[80], path[80];
+	nj_ingest_options_init(&options);
+	snprintf(listen, sizeof listen, "%s-%s", endpoint, name);
+	snprintf(path, sizeof path, "%s-%s", aggregator_path, name);
+	options.listen = listen;
+	options.link_context = context;
+	options.journal_path = path;
+	options.key_id = ANY_KEY_ID;
+	options.credit = 4;
+	if (nj_ingest_open(&options, &listener, &message, ret_ingest) != NJ_OK)
+		fail_msg("%s", message.text);
+}
+
+static void turn_all(uint64_t *now_ms, int turns)
+{
+	for (int i = 0; i < turns; i++, *now_ms += 100) {
+		struct nj_message message;
+		nj_shipper_clock(shipper, *now_ms);
+		assert_int_equal(nj_shipper_pump(shipper, 2), NJ_OK);
+		if (ingest != NULL)
+			assert_true(nj_ingest_step(ingest, 1, &message) >= 0);
+		if (second != NULL)
+			assert_true(nj_ingest_step(second, 1, &message) >= 0);
+		check_law();
+	}
+}
+
+/* The connection ends before the last word on it was read. */
+static void break_link(const char *first_endpoint)
+{
+	const struct nj_link_options options = {
+		.endpoint = first_endpoint, .queue_max = 8, .frame_bytes_max = NJ_BATCH_BYTES_MAX};
+	nj_link_close(&shipper->outlets[0].link);
+	assert_int_equal(nj_link_open(context, &options, NULL, &shipper->outlets[0].link), NJ_OK);
+}
+
+static void test_turns_to_another_and_back(void **state)
+{
+	(void)state;
+	struct nj_shipper_options options;
+	struct nj_message message;
+	char first_endpoint[80], second_endpoint[80];
+	uint64_t now_ms = 1000;
+	memset(effects, 0, sizeof effects);
+	snprintf(first_endpoint, sizeof first_endpoint, "%s-first", endpoint);
+	snprintf(second_endpoint, sizeof second_endpoint, "%s-second", endpoint);
+	nj_shipper_options_init(&options);
+	options.sensor = "tap-1";
+	options.aggregator = first_endpoint;
+	options.others[options.others_n++] = second_endpoint;
+	options.link_context = context;
+	options.journal_path = sensor_path;
+	options.key_id = ANY_KEY_ID;
+	options.silence_ms = 300;
+	options.failover_ms = 1000;
+	options.failback_ms = 2000;
+	assert_int_equal(nj_shipper_new(&options, &message, &shipper), NJ_OK);
+	open_place(&ingest, "first");
+	open_place(&second, "second");
+	for (unsigned tick = 0; tick < 5; tick++) {
+		assert_int_equal(feed(tick, 3, false), NJ_OK);
+		turn_all(&now_ms, 3);
+	}
+	/* It takes one more and goes: the word for it is never read. */
+	assert_int_equal(feed(5, 3, false), NJ_OK);
+	for (int i = 0; i < 1000 && nj_ingest_counts(ingest).held < 6; i++)
+		assert_true(nj_ingest_step(ingest, 5, &message) >= 0);
+	assert_int_equal(nj_ingest_counts(ingest).held, 6);
+	break_link(first_endpoint);
+	nj_ingest_close(&ingest);
+	turn_all(&now_ms, 40);
+	assert_int_equal(nj_shipper_counts(shipper).failovers, 1);
+	for (unsigned tick = 6; tick < 9; tick++) {
+		assert_int_equal(feed(tick, 3, false), NJ_OK);
+		turn_all(&now_ms, 10);
+	}
+	for (unsigned i = 0; i < 9; i++)
+		assert_int_equal(effects[i], 1);
+	open_place(&ingest, "first");
+	turn_all(&now_ms, 100);
+	assert_int_equal(nj_shipper_counts(shipper).failovers, 2);
+	assert_int_equal(nj_ingest_counts(ingest).discarded, 1);
+	for (unsigned tick = 9; tick < 12; tick++) {
+		assert_int_equal(feed(tick, 3, false), NJ_OK);
+		turn_all(&now_ms, 10);
+	}
+	for (unsigned i = 0; i < 12; i++)
+		assert_int_equal(effects[i], 1);
+	assert_true(nj_shipper_is_settled(shipper));
+	assert_int_equal(nj_ingest_counts(ingest).received, 3);
+	nj_ingest_close(&second);
+}
+
 static void test_options(void **state)
 {
 	(void)state;
@@ -341,6 +453,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_drops_while_connected, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_waits_for_room_and_gives_up, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_refused_for_good, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_turns_to_another_and_back, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_options, setup, teardown),
 	};
 	return cmocka_run_group_tests(tests, make_folder, remove_folder);
