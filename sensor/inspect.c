@@ -32,7 +32,8 @@ int nj_inspect_new(uint32_t states_max, struct nj_flows *flows, struct nj_note *
 	*in = (struct nj_inspect){
 		.flows = flows, .note = note, .states_max = states_max, .oldest = NJ_FLOW_NONE, .newest = NJ_FLOW_NONE};
 	in->state = malloc((size_t)states_max * sizeof *in->state);
-	if (in->state == NULL || nj_stream_pool_init(&in->buffers, buffers_for(states_max)) != NJ_OK) {
+	if (in->state == NULL || nj_aes_new(&in->aes) != NJ_OK ||
+	    nj_stream_pool_init(&in->buffers, buffers_for(states_max)) != NJ_OK) {
 		nj_inspect_free(&in);
 		return NJ_ERR_MEMORY;
 	}
@@ -48,6 +49,7 @@ void nj_inspect_free(struct nj_inspect **inspect)
 	if (in == NULL)
 		return;
 	nj_stream_pool_fini(&in->buffers);
+	nj_aes_free(&in->aes);
 	free(in->state);
 	free(in);
 	*inspect = NULL;
@@ -126,13 +128,20 @@ static enum nj_look_kind sniff(const struct nj_look *l, const uint8_t *data, siz
 	return nj_http_status(data, size, &status) != NJ_PARSE_NO ? NJ_LOOK_HTTP : NJ_LOOK_NOTHING;
 }
 
-void nj_inspect_open(struct nj_flow_hot *hot, const struct nj_packet *packet)
+static bool is_message_port(const struct nj_packet *packet)
 {
 	static const uint16_t ports[] = {NJ_PORT_DNS, NJ_PORT_MDNS, NJ_PORT_LLMNR, NJ_PORT_KERBEROS};
+	for (unsigned i = 0; i < sizeof ports / sizeof ports[0]; i++)
+		if (packet->src_port == ports[i] || packet->dst_port == ports[i])
+			return true;
+	return false;
+}
+
+void nj_inspect_open(struct nj_flow_hot *hot, const struct nj_packet *packet)
+{
 	bool wanted = packet->protocol == NJ_PROTOCOL_TCP;
 	if (packet->protocol == NJ_PROTOCOL_UDP)
-		for (unsigned i = 0; i < sizeof ports / sizeof ports[0]; i++)
-			wanted = wanted || packet->src_port == ports[i] || packet->dst_port == ports[i];
+		wanted = is_message_port(packet) || nj_quic_begins(packet->payload, packet->payload_bytes);
 	if (wanted)
 		hot->state |= 3u * NJ_FLOW_INSPECT;
 }
@@ -202,6 +211,21 @@ static void stream_packet(struct nj_look *l)
 	dispatch(l);
 }
 
+/* Messages need no state; what else is wanted began as QUIC. */
+static void datagram(struct nj_look *l)
+{
+	if (l->flow->inspection != NJ_FLOW_NONE) {
+		l->state = &l->in->state[l->flow->inspection];
+	} else if (is_message_port(l->packet)) {
+		nj_look_datagram(l);
+		return;
+	} else {
+		l->state = state_take(l->in, l->hot->flow, l->flow, NJ_LOOK_QUIC);
+		nj_look_quic_begin(l);
+	}
+	nj_look_quic(l);
+}
+
 void nj_inspect_packet(struct nj_inspect *in, struct nj_flow_hot *hot, struct nj_flow *flow, unsigned side,
 		       const struct nj_packet *packet, uint32_t fresh_bytes)
 {
@@ -217,13 +241,17 @@ void nj_inspect_packet(struct nj_inspect *in, struct nj_flow_hot *hot, struct nj
 	if (hot->state & NJ_FLOW_TCP)
 		stream_packet(&l);
 	else
-		nj_look_datagram(&l);
+		datagram(&l);
 }
 
-void nj_inspect_tell(struct nj_inspect *in, const struct nj_flow_hot *hot, const struct nj_flow *flow)
+void nj_inspect_tell(struct nj_inspect *in, struct nj_flow_hot *hot, struct nj_flow *flow, uint64_t t_ns)
 {
-	if (flow->inspection != NJ_FLOW_NONE)
-		nj_look_dialogue_tell(in, hot, flow, &in->state[flow->inspection]);
+	if (flow->inspection == NJ_FLOW_NONE)
+		return;
+	struct nj_look l = {.in = in, .state = &in->state[flow->inspection], .hot = hot, .flow = flow};
+	nj_look_dialogue_tell(in, hot, flow, l.state);
+	if (l.state->kind == NJ_LOOK_QUIC)
+		nj_look_quic_tell(&l, t_ns);
 }
 
 void nj_inspect_finish(struct nj_inspect *in, struct nj_flow_hot *hot, struct nj_flow *flow)
@@ -235,6 +263,8 @@ void nj_inspect_finish(struct nj_inspect *in, struct nj_flow_hot *hot, struct nj
 			nj_look_tls_finish(&l);
 		else if (l.state->kind == NJ_LOOK_HTTP)
 			nj_look_http_finish(&l);
+		else if (l.state->kind == NJ_LOOK_QUIC)
+			nj_look_quic_finish(&l);
 	}
 	nj_look_release(in, hot, flow);
 }

@@ -30,8 +30,8 @@ void nj_inspect_open(struct nj_flow_hot *hot, const struct nj_packet *packet);
 void nj_inspect_packet(struct nj_inspect *inspect, struct nj_flow_hot *hot, struct nj_flow *flow, unsigned side,
 		       const struct nj_packet *packet, uint32_t fresh_bytes);
 
-/* A window closes: the exchange under way in the flow is told as far as it has come. */
-void nj_inspect_tell(struct nj_inspect *inspect, const struct nj_flow_hot *hot, const struct nj_flow *flow);
+/* A window in which the flow spoke closes at *t_ns*: the exchange under way is told as far as it has come. */
+void nj_inspect_tell(struct nj_inspect *inspect, struct nj_flow_hot *hot, struct nj_flow *flow, uint64_t t_ns);
 
 /* The flow is over: what was under way is told, its state given back. */
 void nj_inspect_finish(struct nj_inspect *inspect, struct nj_flow_hot *hot, struct nj_flow *flow);

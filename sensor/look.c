@@ -1,8 +1,6 @@
-/* Openings (hellos, heads, banners, messages) are read from sensor/stream.h, at most OPENING_PACKETS_MAX packets long.
+/* Openings (hellos, heads, banners, messages) are read from sensor/stream.h, at most NJ_LOOK_PACKETS_MAX packets long.
  */
 #include "sensor/look.h"
-
-#define OPENING_PACKETS_MAX 24 /* with payload of one direction, without a verdict: a hello of 16 kB takes 12 */
 
 void nj_look_want(struct nj_flow_hot *hot, bool from_client, bool from_server)
 {
@@ -48,7 +46,7 @@ const uint8_t *nj_look_view(struct nj_look *l, size_t *ret_size)
 
 void nj_look_in_vain(struct nj_look *l)
 {
-	if (++l->state->packets[l->direction] > OPENING_PACKETS_MAX)
+	if (++l->state->packets[l->direction] > NJ_LOOK_PACKETS_MAX)
 		nj_look_direction_done(l);
 }
 

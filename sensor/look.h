@@ -7,8 +7,11 @@
 #include "sensor/dialogue.h"
 #include "sensor/inspect.h"
 #include "sensor/parse.h"
+#include "sensor/quic.h"
 #include "sensor/stream.h"
 #include "sensor/tls_record.h"
+
+#define NJ_LOOK_PACKETS_MAX 24 /* with payload of one direction, without a verdict: a hello of 16 kB takes 12 */
 
 enum { NJ_PORT_DNS = 53, NJ_PORT_KERBEROS = 88, NJ_PORT_MDNS = 5353, NJ_PORT_LLMNR = 5355 };
 enum { NJ_CLIENT = 0, NJ_SERVER = 1 }; /* directions: who sends */
@@ -18,6 +21,7 @@ enum nj_look_kind {
 	NJ_LOOK_TLS,
 	NJ_LOOK_SSH,
 	NJ_LOOK_HTTP,
+	NJ_LOOK_QUIC,
 	NJ_LOOK_DNS,
 	NJ_LOOK_KERBEROS
 };
@@ -41,6 +45,11 @@ struct nj_inspection {
 			uint64_t request_from, response_from; /* payload bytes of a side before it began */
 			uint64_t request_bytes;
 		};
+		struct {
+			uint8_t quic_id[NJ_QUIC_ID_MAX]; /* of the client's first Initial: its keys are made of it */
+			uint8_t quic_id_bytes;
+			bool quic_keyed;
+		};
 	};
 	struct nj_dialogue dialogue; /* last: not cleared as a whole */
 };
@@ -52,6 +61,8 @@ struct nj_inspect {
 	struct nj_inspection *state;
 	uint32_t states_max, free, oldest, newest;
 	uint64_t gave_up;
+	struct nj_aes *aes;
+	uint8_t plain[NJ_QUIC_PLAIN_MAX]; /* of the packet at hand */
 };
 
 /* One call's worth of context. */
@@ -124,6 +135,10 @@ void nj_look_tls_finish(struct nj_look *look);
 void nj_look_ssh(struct nj_look *look);
 void nj_look_http(struct nj_look *look);
 void nj_look_http_finish(struct nj_look *look);
+void nj_look_quic_begin(struct nj_look *look);
+void nj_look_quic(struct nj_look *look);
+void nj_look_quic_tell(struct nj_look *look, uint64_t t_ns); /* a window closes at t_ns */
+void nj_look_quic_finish(struct nj_look *look);
 void nj_look_message(struct nj_look *look);
 void nj_look_datagram(struct nj_look *look);
 

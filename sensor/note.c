@@ -281,13 +281,21 @@ void nj_note_client_hello(struct nj_note *note, const struct nj_flow_hot *hot, s
 	if (flow->facts & NJ_FACT_TLS)
 		return;
 	flow->facts |= NJ_FACT_TLS;
-	nj_ledger_features(note->ledger, client_agent(note, hot, flow))->tls_flows++;
+	bool quic = flow->key.protocol == NJ_PROTOCOL_UDP;
+	struct nj_features *f = nj_ledger_features(note->ledger, client_agent(note, hot, flow));
+	f->tls_flows += !quic;
+	f->quic_flows += quic;
 	host_clean(name, sizeof name, hello->sni);
 	text_set(note, &flow->server_name, name);
 	host_clean(name, sizeof name, (const char *)hello->alpn);
 	text_set(note, &flow->alpn, name);
-	if (nj_ja4(hello, flow->key.protocol == NJ_PROTOCOL_TCP ? 't' : 'd', ja4))
+	if (nj_ja4(hello, quic ? 'q' : 't', ja4))
 		client_set(note, flow, NJ_CLIENT_JA4, &flow->fingerprint, ja4);
+}
+
+void nj_note_quic_unread(struct nj_note *note, const struct nj_flow_hot *hot, const struct nj_flow *flow)
+{
+	nj_ledger_features(note->ledger, client_agent(note, hot, flow))->quic_unread++;
 }
 
 void nj_note_server_hello(struct nj_note *note, struct nj_flow *flow, const struct nj_server_hello *hello)

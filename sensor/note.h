@@ -58,6 +58,7 @@ void nj_note_kerberos(struct nj_note *note, const struct nj_flow_hot *hot, const
 		      const struct nj_kerberos *kerberos);
 void nj_note_client_hello(struct nj_note *note, const struct nj_flow_hot *hot, struct nj_flow *flow,
 			  const struct nj_client_hello *hello);
+void nj_note_quic_unread(struct nj_note *note, const struct nj_flow_hot *hot, const struct nj_flow *flow);
 void nj_note_server_hello(struct nj_note *note, struct nj_flow *flow, const struct nj_server_hello *hello);
 void nj_note_ssh(struct nj_note *note, const struct nj_flow_hot *hot, struct nj_flow *flow, bool from_client,
 		 const struct nj_ssh *ssh);

@@ -15,7 +15,7 @@
 #include <stdint.h>
 
 #define NJ_STREAM_BYTES_MAX 16640 /* the longest TLS record, and with it any hello that fits one */
-#define NJ_STREAM_HELD_MAX  4     /* pieces behind holes */
+#define NJ_STREAM_HELD_MAX  16    /* pieces behind holes: QUIC clients scatter their hello on purpose */
 #define NJ_STREAM_NONE      UINT32_MAX
 
 struct nj_stream_pool {

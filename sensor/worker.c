@@ -691,7 +691,7 @@ static void flows_tell(struct nj_worker *w)
 			outcome_set(w, hot, flow, nj_outcome_overdue(hot), w->window_end_ns - 1);
 		if ((flow->facts & (NJ_FACT_SSH_KEYS | NJ_FACT_SSH_JUDGED)) == NJ_FACT_SSH_KEYS)
 			nj_note_ssh_login(&w->note, hot, flow, false);
-		nj_inspect_tell(w->inspect, hot, flow);
+		nj_inspect_tell(w->inspect, hot, flow, w->window_end_ns);
 		if (nj_tell_one_sided(w->tell, hot, flow, false))
 			w->account.flows_one_sided++;
 		nj_tell_window(w->tell, hot, flow);
