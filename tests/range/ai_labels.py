@@ -1,10 +1,18 @@
+#!/usr/bin/python3
 """Ground truth of the agent scenarios, from what the programs themselves noted: labels.csv rows for every member of the
-cast, turns.csv with each exchange and action by time, and the inventory with the registered agents."""
+cast, turns.csv with each exchange and action by time, and the inventory with the registered agents.
+
+  ai_labels.py FOLDER...      writes the inventory of finished recordings anew, from their labels
+"""
 
 import csv
 import glob
 import json
+import os
 import re
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)))
 
 import topology
 from hostile import ATTACKS, TECHNIQUES
@@ -89,6 +97,46 @@ def relays(stage, member, acted, begin, end):
                              f"{member['host']} acts through this host over ssh")
 
 
-def inventory(stage):
+REACH = {  # what a registered agent of a kind may reach
+    "coding": ("git", "pkg", "updates", "web", "db"), "retrieval": ("web", "news", "db", "tools", "files"),
+    "rpa": ("portal", "saas"), "operations": ("web", "app", "store", "git", "pkg", "cache", "db"),
+    "analyst": ("db", "files", "tools")
+}
+REACH["crew"] = tuple(sorted({name for kind in ("retrieval", "operations", "rpa") for name in REACH[kind]}))
+PROVIDERS = {"gateway": ("api-gw", ), "selfhosted": ("gpu", )}
+SERVICES = {"coding": "[443, 80, 5432]", "retrieval": "[443, 5432, 3001, 445]", "rpa": "[443, 8090]",
+            "operations": "[443, 8080, 22, 6379, 5432, 80]", "analyst": "[5432, 445, 3001]"}
+UNREGISTERED = ("recon", "web", "spray", "chain", "upload", "remote")
+
+
+def policy(kind, variant):
+    """The registration of an agent: one that attacks is registered as the coding agent it pretends to be."""
+    kind = kind if kind in REACH else "coding"
+    providers = [BY_NAME[name].address + "/32" for name in PROVIDERS.get(variant, ("oai", "ant", "gem", "dsk"))]
+    reach = [BY_NAME[name].address + "/32" for name in REACH[kind]]
+    services = f", services: {SERVICES[kind]}" if kind in SERVICES else ""
+    return f"{{ providers: [{', '.join(providers)}], networks: [{', '.join(reach)}]{services} }}"
+
+
+def registered(rows):
+    """{host name: policy} of label rows: benign agents, escaping ones and those that mimic."""
+    names = {host.address: host.name for host in topology.EVERYONE}
+    return {names[row["agent"]]: policy(row["class"], row["variant"]) for row in rows
+            if row.get("ai") == "agent" and (row["class"] not in UNREGISTERED or row["level"] == "mimics")}
+
+
+def inventory(rows):
     hosts = [host for host in topology.EVERYONE if host.inside]
-    return topology.inventory_yaml(hosts)
+    return topology.inventory_yaml(hosts, registered(rows))
+
+
+def main():
+    import labels
+    for folder in sys.argv[1:]:
+        rows = labels.read(f"{folder}/labels.csv")
+        with open(f"{folder}/inventory.yaml", "w") as file:
+            file.write(inventory(rows))
+
+
+if __name__ == "__main__":
+    main()

@@ -73,7 +73,7 @@ class Cast:
         self.members = []
         stage.cast = self
 
-    def agent(self, kind, variant, level="", begin_s=0.0, register=True):
+    def agent(self, kind, variant, level="", begin_s=0.0):
         """Casts one program that uses a model: agent, person or pipeline."""
         rng, sizes = self.rng, SIZES[self.which]
         host = self.free.pop()
@@ -83,7 +83,7 @@ class Cast:
             "a", "seed": self.stage.seed, "brain": brain(variant, self.which, rng), "begin_s": begin_s,
             "seconds": max(5, self.stage.duration_s - begin_s - 3), "folder": f"{STATE}/work/{host}",
             "out": f"{STATE}/turns-{host}.jsonl", "compact_at": sizes["compact_at"], "parallel": 3 if kind == "crew" else 1,
-            "smear_s": 4, "pad_to": rng.choice([48_000, 64_000, 96_000]), "register": register
+            "smear_s": 4, "pad_to": rng.choice([48_000, 64_000, 96_000])
         }
         for name in ("tools", "system_words", "result_cap"):
             spec[name] = rng.randint(*sizes[name])
@@ -204,7 +204,7 @@ def ai_attack(stage, _):
         outside = [way for way in variants if way not in ("gateway", "selfhosted")]  # the block must not hit the model
         variant = cast.rng.choice(outside if level == "reacts" else variants)
         begin_s = WARM_UP_S + cast.rng.uniform(0, 15)
-        spec = cast.agent(kind, variant, level, begin_s, register=kind == "escape" or level == "mimics")
+        spec = cast.agent(kind, variant, level, begin_s)
         if level == "reacts":
             stage.play(block_later, stage, spec, begin_s + cast.rng.uniform(35, 55))
     stage.finish()

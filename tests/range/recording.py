@@ -1,4 +1,5 @@
-"""The tap: tcpdump on the tap's port, started before the first scripted packet and stopped after the last."""
+"""The tap: tcpdump on the tap's port (or, where the bridge is no hub, on the bridge), started before the first scripted
+packet and stopped after the last."""
 
 import os
 import re
@@ -19,14 +20,14 @@ def tap_filter():
 
 class Recording:
 
-    def __init__(self, path):
+    def __init__(self, path, hub=True):
         self.path = path
-        self._tcpdump = subprocess.Popen(
-            inside("tap", [
-                "tcpdump", "-i", "eth0", "-n", "-U", "-s", "0", "-B",
-                str(BUFFER_KIB), "-Z", "root", "-w", path,
-                tap_filter()
-            ]), stderr=subprocess.PIPE, text=True)
+        argv = [
+            "tcpdump", "-i", "eth0" if hub else "hub0", "-n", "-U", "-s", "0", "-B",
+            str(BUFFER_KIB), "-Z", "root", "-w", path,
+            tap_filter()
+        ]
+        self._tcpdump = subprocess.Popen(inside("tap", argv) if hub else argv, stderr=subprocess.PIPE, text=True)
         self._wait_for_header()
 
     def _wait_for_header(self):

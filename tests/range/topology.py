@@ -106,10 +106,12 @@ def inside(name, argv):
     return ["nsenter", f"--net=/run/netns/{name}", "--"] + list(argv)
 
 
-def build(host_names):
-    """Bridge, tap, router and the named hosts. Lasts as long as the sandbox."""
-    command("ip", "link", "add", "name", "hub0", "type", "bridge", "ageing_time", "0", "mcast_snooping", "0",
-            "stp_state", "0")
+def build(host_names, hub=True):
+    """Bridge, tap, router and the named hosts. Lasts as long as the sandbox. Without *hub* mode the bridge learns, the
+    tap's port sees little, and the recording listens on the bridge itself, which sees every frame that enters it: with
+    many hosts, flooding each frame to all of them is most of the machine's work."""
+    ageing = ["ageing_time", "0"] if hub else []
+    command("ip", "link", "add", "name", "hub0", "type", "bridge", *ageing, "mcast_snooping", "0", "stp_state", "0")
     _quiet(None)
     command("ip", "link", "set", "dev", "hub0", "up")
     _plug("tap", 0, "02:4e:00:00:00:02")
@@ -164,13 +166,15 @@ def block(source, network):
     command("ip", "-n", "router", "rule", "add", "from", source, "to", network, "prohibit")
 
 
-def inventory_yaml(hosts=None):
-    """The inventory a sensor of this bank would be given: names, groups, what scanner and backup may do, the decoys."""
+def inventory_yaml(hosts=None, ai=None):
+    """The inventory a sensor of this bank would be given: names, groups, what scanner and backup may do, the decoys;
+    *ai*: {host name: policy of a registered AI agent}."""
     lines = ["home_networks: [10.20.0.0/16]", "agents:"]
     for host in hosts or HOSTS:
         if host.inside and host != DECOY:
-            permitted = f", permitted: [{PERMITTED[host.name]}]" if host.name in PERMITTED else ""
-            lines.append(f"  - {{ address: {host.address}, name: {host.name}, group: {host.role}{permitted} }}")
+            more = f", permitted: [{PERMITTED[host.name]}]" if host.name in PERMITTED else ""
+            more += f", ai: {ai[host.name]}" if host.name in (ai or {}) else ""
+            lines.append(f"  - {{ address: {host.address}, name: {host.name}, group: {host.role}{more} }}")
     lines += [
         "decoys:", f"  - {{ network: {DECOY.address}/32, name: \"{DECOY.name}\" }}",
         f"  - {{ network: {DARK_NETWORK}, name: \"empty rack\" }}"
