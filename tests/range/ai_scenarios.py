@@ -122,18 +122,20 @@ class Cast:
         output = open(f"{STATE}/{host}.out", "ab")
         subprocess.Popen(inside(host, argv), env=env, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
 
-    def others(self):
-        """The benign programs a model's exchange might be mistaken for, and plain bulk."""
+    def others(self, kinds=("market-feed", "dashboard", "video-call", "api-poller")):
+        """The benign programs a model's exchange might be mistaken for."""
         duration = str(int(self.stage.duration_s))
         program = f"{HERE}/other_clients.py"
         feed = "feed.market-data.example"
-        self.other("market-feed", [PYTHON, program, "stream", feed, str(FEED_PORT), duration], "a market data feed over TLS")
-        self.other("dashboard", [PYTHON, program, "dashboard", feed, str(DASHBOARD_PORT), duration],
-                   "a page that shows figures by server-sent events, opened anew now and then")
-        self.other("video-call", [PYTHON, program, "call", "meet.video-call.example", str(MEET_PORT), duration],
-                   "a video call over UDP")
-        self.other("api-poller", [PYTHON, program, "poll", "api.crm-suite.example", "443", duration],
-                   "a program that posts records to an interface every few seconds")
+        programs = {
+            "market-feed": ("stream", feed, FEED_PORT, "a market data feed over TLS"),
+            "dashboard": ("dashboard", feed, DASHBOARD_PORT, "a page that shows figures by server-sent events, opened anew now and then"),
+            "video-call": ("call", "meet.video-call.example", MEET_PORT, "a video call over UDP"),
+            "api-poller": ("poll", "api.crm-suite.example", 443, "a program that posts records to an interface every few seconds")
+        }
+        for kind in kinds:
+            what, host, port, words = programs[kind]
+            self.other(kind, [PYTHON, program, what, host, str(port), duration], words)
 
     def office(self, people=("ws01", "ws03", "ws04", "adm01"), pause_s=8):
         for name in people:
@@ -217,6 +219,31 @@ def block_later(stage, spec, after_s):
         topology.block(BY_NAME[spec["host"]].address, BLOCKED)
 
 
+def ai_mix_small(stage, _):
+    """The mix in small, for tests/captures."""
+    cast = Cast(stage)
+    kinds = AGENTS[cast.which]
+    for variant in ways(stage):
+        cast.agent(cast.rng.choice(kinds[:4]), variant)
+    for kind in ("chat", "chat-work", "chat", "pipeline"):
+        cast.agent(kind, cast.rng.choice(ways(stage)))
+    cast.others(("dashboard", "api-poller"))
+    cast.office(("ws01", "ws03"))
+    stage.finish()
+
+
+def ai_attack_small(stage, _):
+    """Four attackers amid four benign agents, for tests/captures."""
+    cast = Cast(stage)
+    for kind in AGENTS[cast.which][:4]:
+        cast.agent(kind, cast.rng.choice(ways(stage)))
+    cast.agent("chat", "visible")
+    cast.office(("ws01", "ws03"))
+    for n, kind in enumerate(("recon", "spray", "escape", "chain")):
+        cast.agent(kind, cast.rng.choice(VARIANTS[:3]), hostile.LEVELS[n % 3], 30 + 3 * n)
+    stage.finish()
+
+
 def ai_mini(stage, _):
     """For the test: an agent, a person and an attacker for half a minute."""
     cast = Cast(stage)
@@ -233,6 +260,8 @@ MINI = ("dns", "upstream", "git", "pkg", "web", "db", "updates", "node", "api-gw
 SCENARIOS = {
     "ai-mix": Scenario(ai_mix, "agents of every benign kind, people and programs, each way of reaching a model", 180, ALL, True),
     "ai-attack": Scenario(ai_attack, "one attacking agent of each kind amid benign agents and people", 300, ALL, True),
+    "ai-mix-small": Scenario(ai_mix_small, "the same in small", 90, ALL, True),
+    "ai-attack-small": Scenario(ai_attack_small, "four attackers amid four benign agents", 150, ALL, True),
     "ai-mini": Scenario(ai_mini, "an agent, a person, an escape: for the test", 30, tuple(name for name in BY_NAME if name in MINI) +
                         tuple(host.name for host in topology.AI_HOSTS if host.name[0] == "a" and host.name[1:].isdigit()), True),
 }

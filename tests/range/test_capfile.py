@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Stretching and trimming do what the labels say of them. Exits 77 (skipped) without zstd."""
+"""Stretching, trimming and blanking do what the labels say of them. Exits 77 (skipped) without zstd."""
 
 import os
 import shutil
@@ -55,6 +55,45 @@ def check_trim(folder):
     assert all(len(frame) == len(small) for _, _, frame in got[35:]), "small segments stay whole, however many"
 
 
+def piece(source_port, sequence, payload, flags=0x10, protocol=6):
+    """Like `segment`, with its place in the stream."""
+    ip = struct.pack(">BBHHHBBH4s4s", 0x45, 0, (40 if protocol == 6 else 28) + len(payload), 1, 0, 64, protocol, 0,
+                     bytes([10, 20, 10, 1]), bytes([10, 20, 20, 1]))
+    head = struct.pack(">HHIIBBHHH", source_port, 443, sequence & 0xFFFFFFFF, 1, 0x50, flags, 512, 0, 0)
+    if protocol == 17:
+        head = struct.pack(">HHHH", source_port, 443, 8 + len(payload), 0)
+    return b"\x02" * 12 + b"\x08\x00" + ip + head + payload
+
+
+def ones_sum(frame, protocol):
+    """The one's complement sum over pseudo header and segment: 0xffff where the checksum is right."""
+    data = frame[26:34] + bytes([0, protocol]) + struct.pack(">H", len(frame) - 34) + frame[34:]
+    total = sum(int.from_bytes((data + b"\0")[n:n + 2], "big") for n in range(0, len(data), 2))
+    return total % 0xFFFF
+
+
+def check_blank(folder):
+    hello = b"\x16\x03\x01\x00\x04" + b"HELO"
+    secret = b"\x17\x03\x03\x00\x14" + b"s" * 20
+    stream, first = hello + secret + secret, 0xFFFFFFF0  # the numbers come round in the middle
+    cuts = [(0, 12), (12, 20), (20, 40), (40, len(stream))]  # a record's header and bodies cut in the middle
+    frames = [piece(1000, first - 1, b"", 2)] + [piece(1000, first + a, stream[a:b]) for a, b in cuts]
+    frames[2], frames[3] = frames[3], frames[2]  # recorded in the wrong order
+    short, long = b"\x41" + b"c" * 19 + b"q" * 60, b"\xc1" + b"q" * 60
+    frames += [piece(2000, 1, hello, 0x10), piece(1001, 0, short, protocol=17), piece(1001, 0, long, protocol=17)]
+    frames += [piece(80, 1, b"HTTP/1.1 200 OK"), piece(80, 16, b"random file")]
+    capfile.write(f"{folder}/d.pcap", [(n, len(f), f) for n, f in enumerate(frames)])
+    capfile.blank(f"{folder}/d.pcap", f"{folder}/e.pcap")
+    got = [frame for _, _, frame in capfile.read(f"{folder}/e.pcap")]
+    want = hello + (secret[:5] + b"\0" * 20) * 2
+    assert got[1][54:] + got[3][54:] + got[2][54:] + got[4][54:] == want, "the stream is not as it should be"
+    assert got[5][54:] == hello, "a connection whose opening was not recorded is left"
+    assert got[6][42:] == short[:24] + bytes(len(short) - 24) and got[7][42:] == long
+    assert got[8][54:] == b"HTTP/1.1 200 OK" and got[9][54:] == bytes(11)
+    assert [len(f) for f in got] == [len(f) for f in frames]
+    assert all(ones_sum(f, f[23]) == 0 for f in got), "checksums"
+
+
 def main():
     if not shutil.which("zstd"):
         print("SKIPPED: zstd is missing")
@@ -63,7 +102,8 @@ def main():
     try:
         check_stretch(folder)
         check_trim(folder)
-        print("stretch and trim: ok")
+        check_blank(folder)
+        print("stretch, trim and blank: ok")
     finally:
         shutil.rmtree(folder)
 
