@@ -64,6 +64,8 @@ enum nj_verb {
 	  "judge by this baseline instead of the shipped prior")                                                       \
 	X(inventory, 'i', TEXT, "FILE", 0, 0, NULL, NJ_FOR_WINDOWED,                                                   \
 	  "who is who: home networks, names, permitted scanners, decoys (YAML)")                                       \
+	X(ai_endpoints, 0, TEXT, "FILE", 0, 0, NULL, NJ_FOR_WINDOWED,                                                  \
+	  "servers of language models beyond the shipped list (YAML)")                                                 \
 	X(budget, 0, NUMBER, "N", 0.001, 1e6, NJ_BUDGET_DEFAULT, NJ_FOR(REPLAY) | NJ_FOR(EVALUATE),                    \
 	  "false alerts a day you can live with")                                                                      \
 	X(fail_on, 'f', SEVERITY, "SEVERITY", 0, 0, 0, NJ_FOR(REPLAY),                                                 \

@@ -17,6 +17,7 @@ void nj_reading_worker_options(const struct nj_arguments *arguments, const struc
 	nj_worker_options_init(ret_options);
 	ret_options->flows_max = (uint32_t)arguments->flows_max;
 	ret_options->window_ms = (uint32_t)arguments->window;
+	ret_options->ai_endpoints = arguments->ai_endpoints;
 	ret_options->home = nj_inventory_home(inventory);
 	nj_hash_key_derive(
 		"",

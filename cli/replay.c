@@ -108,6 +108,7 @@ static void describe_source(struct replay *replay)
 	}
 	add_option(&replay->again, "--baseline", arguments->baseline);
 	add_option(&replay->again, "--inventory", arguments->inventory);
+	add_option(&replay->again, "--ai-endpoints", arguments->ai_endpoints);
 	add_option(&replay->again, "--bpf", arguments->bpf);
 	snprintf(budget, sizeof budget, "%g", arguments->budget);
 	add_option(&replay->again, "--budget", arguments->budget != NJ_BUDGET_DEFAULT ? budget : NULL);

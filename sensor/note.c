@@ -3,6 +3,7 @@
  * each mixture would look like a new name. */
 #include "sensor/note.h"
 
+#include "common/ai_endpoints.h"
 #include "common/psl.h"
 #include "models/dnsinfo.h"
 #include "sensor/ja4.h"
@@ -75,6 +76,16 @@ static void host_clean(char *into, size_t size, const char *from)
 	for (; n + 1 < size && from[n] != '\0'; n++)
 		into[n] = from[n] > 0x20 && from[n] < 0x7f ? (char)tolower((unsigned char)from[n]) : '?';
 	into[n] = '\0';
+}
+
+/* The name of the flow's server, as a client gave it. */
+static void server_name_set(struct nj_note *note, struct nj_flow *flow, const char *name)
+{
+	if (flow->server_name != NJ_TEXT_NONE)
+		return;
+	text_set(note, &flow->server_name, name);
+	if (note->endpoints != NULL && nj_ai_endpoints_name(note->endpoints, name) != NULL)
+		flow->facts |= NJ_FACT_AI_NAME;
 }
 
 /* ------------------------------------------------------------------ DNS */
@@ -286,7 +297,7 @@ void nj_note_client_hello(struct nj_note *note, const struct nj_flow_hot *hot, s
 	f->tls_flows += !quic;
 	f->quic_flows += quic;
 	host_clean(name, sizeof name, hello->sni);
-	text_set(note, &flow->server_name, name);
+	server_name_set(note, flow, name);
 	host_clean(name, sizeof name, (const char *)hello->alpn);
 	text_set(note, &flow->alpn, name);
 	if (nj_ja4(hello, quic ? 'q' : 't', ja4))
@@ -328,7 +339,7 @@ void nj_note_http_request(struct nj_note *note, struct nj_flow *flow, const stru
 	char *port = strrchr(host, ':');
 	if (port != NULL && strchr(host, ':') == port) /* one colon: a port, not an IPv6 address */
 		*port = '\0';
-	text_set(note, &flow->server_name, host);
+	server_name_set(note, flow, host);
 	if (request->user_agent[0] != '\0')
 		client_set(note, flow, NJ_CLIENT_HTTP, &flow->client_text, request->user_agent);
 }
@@ -380,6 +391,10 @@ static void exchange_of_flow(const struct nj_note *note, const struct nj_flow_ho
 	e->client_kind = flow->client_kind;
 	if (flow->external >> !client & 1)
 		e->flags |= NJ_EXCHANGE_EXTERNAL;
+	if (flow->facts & NJ_FACT_AI_NAME)
+		e->flags |= NJ_EXCHANGE_KNOWN_NAME;
+	if (note->endpoints != NULL && nj_ai_endpoints_port(note->endpoints, e->port) != NULL)
+		e->flags |= NJ_EXCHANGE_KNOWN_PORT;
 	if (flow->client_kind != 0)
 		text_cut(e->client, sizeof e->client, nj_texts_get(note->texts, text), false);
 	text_cut(e->name, sizeof e->name, nj_texts_get(note->texts, flow->server_name), true);

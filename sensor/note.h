@@ -21,16 +21,19 @@ enum nj_flow_fact {
 	NJ_FACT_SSH_KEYS = 4,   /* both sides offered key exchange: a login follows */
 	NJ_FACT_SSH_JUDGED = 8, /* the login was told as gone through */
 	NJ_FACT_ENCRYPTED_DNS = 16,
+	NJ_FACT_AI_NAME = 32, /* the server's name is that of a language model */
 };
 
 #define NJ_SSH_LOGIN_BYTES 4290 /* a server that sent more has let the client in (detection.md 6.8) */
 
+struct nj_ai_endpoints;
 struct nj_psl;
 struct nj_domain_place;
 
 struct nj_note {
 	struct nj_ledger *ledger;
 	struct nj_texts *texts;
+	const struct nj_ai_endpoints *endpoints; /* borrowed; NULL: nothing is known of language models */
 	const struct nj_hash_key *key;
 	struct nj_psl *psl; /* NULL: this system has no list; then the last two labels count as registered */
 	struct nj_domain_place *places; /* cache of where registered domains begin */

@@ -22,6 +22,7 @@ void nj_sensor_config_pipeline(const struct nj_sensor_config *config, struct nj_
 	struct nj_worker_options *worker = &ret_options->worker;
 	*ret_options = (struct nj_pipeline_options){.workers = config->workers};
 	nj_worker_options_init(worker);
+	worker->ai_endpoints = config->ai_endpoints;
 	worker->window_ms = config->window;
 	worker->flows_max = config->flows_max;
 	worker->classifying_max = config->classifying_max;

@@ -16,6 +16,8 @@
 	OPT(finish, DURATION, "s", 1, 86400, "30",                                                                     \
 	    "at the end, how long to wait for an aggregator that takes nothing")                                       \
 	OPT(inventory, TEXT, "", 0, 250, "", "home networks; empty: private networks are home")                        \
+	OPT(ai_endpoints, TEXT, "", 0, 250, "",                                                                        \
+	    "servers of language models that are not in the shipped list (YAML)")                                      \
 	OPT(hash_key, TEXT, "", 0, 250, "",                                                                            \
 	    "text behind the keyed hashes, the same for all sensors; empty: the well-known one of replay")             \
 	OPT(interfaces, LIST, "", 0, 16, "", "network interfaces to watch; empty: files are read")                     \

@@ -11,6 +11,7 @@ void nj_sensor_confine(const struct nj_sensor_config *config, const char *config
 	if (config_path != NULL)
 		nj_confine_allow_beside(ret_confine, config_path, false);
 	nj_confine_allow_beside(ret_confine, config->inventory, false);
+	nj_confine_allow_beside(ret_confine, config->ai_endpoints, false);
 	nj_confine_allow_beside(ret_confine, config->journal, true);
 	nj_confine_allow_endpoint(ret_confine, config->aggregator, false);
 }

@@ -10,6 +10,7 @@
  * Memory is the sum of the parts' (nj_worker_memory_bytes). */
 #include "sensor/worker.h"
 
+#include "common/ai_endpoints.h"
 #include "sensor/classify.h"
 #include "sensor/decode.h"
 #include "sensor/flow.h"
@@ -59,6 +60,7 @@ struct nj_worker {
 	struct nj_tell *tell;
 	struct nj_note note;
 	struct nj_inspect *inspect;
+	struct nj_ai_endpoints *endpoints;
 	struct arrival batch[BATCH_PACKETS];
 	uint32_t batch_n;
 	uint64_t now_ns, width_ns, answer_ns, active_ns;
@@ -124,8 +126,9 @@ uint64_t nj_worker_memory_bytes(const struct nj_worker_options *options)
 	struct nj_fragment_options fragment;
 	flows_options(options, &flows);
 	fragment_options(options, &fragment);
-	return sizeof(struct nj_worker) + sizeof(struct nj_tell) + nj_flows_memory_bytes(&flows) +
-	       nj_fragment_memory_bytes(&fragment) + nj_classify_memory_bytes(options->classifying_max) +
+	return sizeof(struct nj_worker) + sizeof(struct nj_tell) + sizeof(struct nj_ai_endpoints) +
+	       nj_flows_memory_bytes(&flows) + nj_fragment_memory_bytes(&fragment) +
+	       nj_classify_memory_bytes(options->classifying_max) +
 	       nj_ledger_memory_bytes(options->ledger_entries_max) + nj_texts_memory_bytes(texts_max(options)) +
 	       nj_inspect_memory_bytes(options->inspecting_max) + nj_note_memory_bytes();
 }
@@ -172,7 +175,20 @@ static int parts_new(struct nj_worker *w, struct nj_message *message)
 	    nj_inspect_new(w->options.inspecting_max, &w->flows, &w->note, &w->inspect) != NJ_OK)
 		return nj_fail(message, NJ_ERR_MEMORY, "worker: no memory for its tables (%llu bytes)",
 			       (unsigned long long)nj_worker_memory_bytes(&w->options));
+	w->note.endpoints = w->endpoints;
 	return nj_classify_new(w->options.classifying_max, message, &w->classify);
+}
+
+static int endpoints_new(struct nj_worker *w, struct nj_message *message)
+{
+	const char *path = w->options.ai_endpoints;
+	w->endpoints = malloc(sizeof *w->endpoints);
+	if (w->endpoints == NULL)
+		return nj_fail(message, NJ_ERR_MEMORY, "worker: no memory");
+	int err = nj_ai_endpoints_init(w->endpoints, message);
+	if (err == NJ_OK && path != NULL && path[0] != '\0')
+		err = nj_ai_endpoints_load(w->endpoints, path, message);
+	return err;
 }
 
 int nj_worker_new(const struct nj_worker_options *options, const struct nj_worker_sink *sink,
@@ -190,7 +206,9 @@ int nj_worker_new(const struct nj_worker_options *options, const struct nj_worke
 	w->answer_ns = options->answer_s * NS_PER_S;
 	w->active_ns = options->active_s * NS_PER_S;
 	w->drained_ns = UINT64_MAX;
-	err = parts_new(w, message);
+	err = endpoints_new(w, message);
+	if (err == NJ_OK)
+		err = parts_new(w, message);
 	if (err < 0) {
 		nj_worker_free(&w);
 		return err;
@@ -232,6 +250,7 @@ void nj_worker_free(struct nj_worker **worker)
 	nj_ledger_free(&w->ledger);
 	nj_classify_free(&w->classify);
 	free(w->tell);
+	free(w->endpoints);
 	free(w);
 	*worker = NULL;
 }

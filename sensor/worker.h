@@ -31,6 +31,8 @@ struct nj_worker_options {
 	uint32_t answer_s; /* time to wait for an answer: default 5 */
 	uint8_t ndpi_tcp_packets_max, ndpi_udp_packets_max; /* payload packets shown to nDPI: default 10, 6 */
 	const struct nj_networks *home;                     /* borrowed for the worker's life */
+	const char *ai_endpoints; /* a file to add to the shipped endpoints of language models; NULL or empty: none;
+				     read by nj_worker_new() */
 	struct nj_hash_key hash_key;
 };
 
@@ -40,7 +42,7 @@ void nj_worker_options_init(struct nj_worker_options *options);
 /* Exactly what nj_worker_new() would allocate. */
 uint64_t nj_worker_memory_bytes(const struct nj_worker_options *options);
 
-/* *keeps* the options' pointers and the sink. NJ_ERR_MEMORY, NJ_ERR_USAGE with a message. */
+/* *keeps* the options' pointers and the sink. NJ_ERR_MEMORY, NJ_ERR_USAGE and those of files with a message. */
 NJ_MUST_CHECK int nj_worker_new(const struct nj_worker_options *options, const struct nj_worker_sink *sink,
 				struct nj_message *message, struct nj_worker **ret_worker);
 void nj_worker_free(struct nj_worker **worker);

@@ -132,6 +132,9 @@ class Quic(craft.Case):
             if n % 2:
                 capture.add(moment + 0.001, craft.udp(CLIENT, 50123, SERVER, 443, b"\x42" + bytes(30)))
         path = capture.write(self.path("exchange.pcap"))
+        own = self.path("own.yaml")
+        with open(own, "w") as file:
+            file.write("ai_endpoints:\n  providers:\n    - {name: ours, names: [example-model.com]}\n")
         window = json.loads(self.run_program("windows", "--json", "-a", CLIENT, path).stdout.splitlines()[0])
         self.assertEqual(len(window["exchanges"]), 1)
         exchange = window["exchanges"][0]
@@ -140,6 +143,12 @@ class Quic(craft.Case):
         self.assertGreater(exchange["score"], 900)
         self.assertAlmostEqual(exchange["wait_ms"], 805, delta=12)
         self.assertEqual(window["features"]["exchanges_streamed"], 1)
+        self.assertEqual(exchange["flags"], ["encrypted", "external"])
+        known = self.run_program("windows", "--json", "-a", CLIENT, "--ai-endpoints", own, path)
+        window = json.loads(known.stdout.splitlines()[0])
+        self.assertEqual(window["exchanges"][0]["flags"], ["encrypted", "external", "known_name"])
+        self.assertEqual(window["features"]["exchanges_marked"], 1)
+        self.run_program("windows", "--ai-endpoints", self.path("none.yaml"), path, code=3)
 
 
 if __name__ == "__main__":
