@@ -27,6 +27,7 @@ void nj_aggregator_options_init(struct nj_aggregator_options *options)
 	options->journal_path = ":memory:";
 	options->sensors_expected = 1;
 	options->shards = 1;
+	options->connections_max = 1024;
 	options->agents_max = 20000;
 	options->alerts_per_day = 20;
 	options->journal_bytes_max = 1ull << 30;
@@ -51,6 +52,9 @@ static struct nj_ingest_options ingest_options(const struct nj_aggregator_option
 	ingest.listen = options->listen;
 	ingest.link_context = options->link_context;
 	ingest.plain_tcp = options->plain_tcp;
+	ingest.secret_key = options->secret_key;
+	ingest.authorized_sensors = options->authorized_sensors;
+	ingest.connections_max = options->connections_max;
 	ingest.journal_path = options->journal_path != NULL ? options->journal_path : ":memory:";
 	ingest.journal_bytes_max = options->journal_bytes_max;
 	ingest.key_id = options->hash_key.id;
@@ -393,6 +397,17 @@ int nj_aggregator_step(struct nj_aggregator *aggregator, int timeout_ms, struct 
 	return error;
 }
 
+int nj_aggregator_check(const struct nj_aggregator_options *options, struct nj_message *message)
+{
+	struct nj_ingest_options ingest = ingest_options(options);
+	return nj_ingest_check(&ingest, message);
+}
+
+int nj_aggregator_authorize(struct nj_aggregator *aggregator, struct nj_message *message)
+{
+	return nj_ingest_authorize(aggregator->ingest, message);
+}
+
 void nj_aggregator_farewell(struct nj_aggregator *aggregator, uint32_t patience_ms)
 {
 	nj_ingest_farewell(aggregator->ingest, patience_ms);
@@ -404,7 +419,14 @@ struct nj_aggregator_counts nj_aggregator_counts(const struct nj_aggregator *agg
 	struct nj_merge_counts merge = nj_merge_counts(aggregator->merge);
 	struct nj_desk_counts desk = nj_desk_counts(aggregator->desk);
 	struct nj_profiles *profiles = nj_engine_profiles(aggregator->engine);
-	return (struct nj_aggregator_counts){.batches_received = ingest.received,
+	return (struct nj_aggregator_counts){.frames_revoked = ingest.revoked,
+					     .frames_lying = ingest.lying,
+					     .connections = ingest.connections,
+					     .handshakes = ingest.handshakes,
+					     .keys_refused = ingest.keys_refused,
+					     .handshakes_failed = ingest.handshakes_failed,
+					     .held_off = ingest.held_off,
+					     .batches_received = ingest.received,
 					     .batches_refused = ingest.refused + ingest.malformed,
 					     .batches_repeated = ingest.repeated,
 					     .gaps = ingest.gaps,

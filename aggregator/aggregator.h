@@ -25,7 +25,9 @@ struct nj_aggregator_options {
 	double alerts_per_day;     /* budget */
 	uint32_t hold_s; /* a sensor further behind the foremost in event time is not waited for; 0: wait for every one
 			  */
-	bool plain_tcp;  /* listen on tcp:// beyond loopback without encryption: for tests only */
+	bool plain_tcp;  /* see common/link.h */
+	const char *secret_key, *authorized_sensors; /* see aggregator/ingest.h; NULL: no encryption */
+	uint32_t connections_max;
 	uint64_t journal_bytes_max, pending_bytes_max;
 	uint32_t fleet_entries_max; /* services, hosts and names whose popularity is known */
 	bool learn_only;            /* for `nightjar baseline`: profiles and tails learn, nothing is alerted */
@@ -49,6 +51,8 @@ struct nj_aggregator_counts {
 	uint64_t windows_received, windows_merged, windows_late;
 	uint64_t alerts_raised, alerts_paged, alerts_queued, alerts_merged; /* raised = paged + queued + merged */
 	uint64_t agents, agents_folded;
+	uint64_t frames_revoked, frames_lying; /* see aggregator/ingest.h, and common/link.h for the rest */
+	uint64_t connections, handshakes, keys_refused, handshakes_failed, held_off;
 };
 
 #define NJ_AGGREGATOR_NOTICE_MAX 1024
@@ -71,6 +75,12 @@ void nj_aggregator_free(struct nj_aggregator **aggregator);
 /* Waits up to timeout_ms for messages and works through them. 1: more may come; 0: every expected sensor has finished
  * and all is judged; <0 error. */
 NJ_MUST_CHECK int nj_aggregator_step(struct nj_aggregator *aggregator, int timeout_ms, struct nj_message *message);
+
+/* Whether the link's options can be used: keys, their folder, the endpoint. Opens nothing. */
+NJ_MUST_CHECK int nj_aggregator_check(const struct nj_aggregator_options *options, struct nj_message *message);
+
+/* Reads the folder of authorised sensors again. Their number, or an error: then all is as before. */
+NJ_MUST_CHECK int nj_aggregator_authorize(struct nj_aggregator *aggregator, struct nj_message *message);
 
 /* After the end: keeps answering until the sensors, who wait for the last acknowledgement, have gone; at most
  * patience_ms. For sensors of other processes. */

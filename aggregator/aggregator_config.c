@@ -18,6 +18,10 @@ void nj_aggregator_config_options(const struct nj_aggregator_config *config, str
 {
 	nj_aggregator_options_init(ret_options);
 	ret_options->listen = config->listen;
+	ret_options->plain_tcp = config->plain_tcp;
+	ret_options->secret_key = or_none(config->secret_key);
+	ret_options->authorized_sensors = or_none(config->authorized_sensors);
+	ret_options->connections_max = config->connections_max;
 	ret_options->journal_path = config->journal;
 	ret_options->store_path = or_none(config->store);
 	ret_options->baseline_path = or_none(config->baseline);

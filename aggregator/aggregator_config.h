@@ -8,6 +8,13 @@
 #define NJ_AGGREGATOR_OPTIONS(OPT)                                                                                     \
 	OPT(listen, TEXT, "", 1, 200, "tcp://127.0.0.1:7117",                                                          \
 	    "where sensors connect: tcp://ADDRESS:PORT or ipc://PATH")                                                 \
+	OPT(secret_key, TEXT, "", 0, 250, "",                                                                          \
+	    "file of this aggregator's secret key (nightjar keygen); without one nothing is encrypted")                \
+	OPT(authorized_sensors, TEXT, "", 0, 250, "",                                                                  \
+	    "folder with the public key of each sensor, SENSOR.pub; read again on SIGHUP")                             \
+	OPT(connections_max, COUNT, "connections", 2, 65536, "1024",                                                   \
+	    "tcp connections at once; who knocks beyond them is not heard")                                            \
+	OPT(plain_tcp, FLAG, "", 0, 0, "false", "listen without encryption by tcp, on loopback addresses only")        \
 	OPT(journal, TEXT, "", 1, 250,                                                                                 \
 	    ":memory:", "file in which batches lie before they are judged; in memory nothing survives a restart")      \
 	OPT(snapshot, DURATION, "s", 1, 86400, "300",                                                                  \

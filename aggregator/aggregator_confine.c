@@ -12,6 +12,8 @@ void nj_aggregator_confine(const struct nj_aggregator_config *config, const char
 		nj_confine_allow_beside(ret_confine, endpoint_path, true);
 	nj_confine_allow_beside(ret_confine, config->inventory, false);
 	nj_confine_allow_beside(ret_confine, config->baseline, false);
+	nj_confine_allow(ret_confine, config->secret_key, false);
+	nj_confine_allow_beside(ret_confine, config->authorized_sensors, false); /* folders are replaced, too */
 	nj_confine_allow_beside(ret_confine, config->journal, true);
 	nj_confine_allow_beside(ret_confine, config->store, true);
 	nj_confine_allow_endpoint(ret_confine, config->listen, true);

@@ -6,6 +6,7 @@
  * once from where to send again. */
 #include "aggregator/ingest.h"
 
+#include "aggregator/authorized.h"
 #include "aggregator/series.h"
 #include "common/journal.h"
 #include "common/link.h"
@@ -24,6 +25,7 @@
 #define LINGER_MS    1000 /* for the last acknowledgements, when the aggregator ends */
 #define SENSORS_MAX  4096
 #define JOURNAL_MAX  (1ull << 30)
+#define CONNECTIONS  1024
 
 /* A peer that has greeted and been accepted. */
 struct session {
@@ -54,6 +56,8 @@ struct nj_ingest {
 	struct nj_journal *journal;
 	struct nj_arena arena;
 	struct nj_series_table *series;
+	struct nj_authorized *authorized; /* NULL: a link without keys */
+	const char *speaker;              /* whose key the present frame came with; NULL: a link without keys */
 	struct session *sessions;
 	uint32_t sessions_n;
 	struct taken *group;
@@ -69,6 +73,7 @@ void nj_ingest_options_init(struct nj_ingest_options *options)
 					      .journal_bytes_max = JOURNAL_MAX,
 					      .credit = CREDIT,
 					      .sensors_max = SENSORS_MAX,
+					      .connections_max = CONNECTIONS,
 					      .arena_bytes = NJ_WIRE_ARENA_BYTES};
 }
 
@@ -140,6 +145,44 @@ static void refuse_stranger(struct nj_ingest *in, const struct nj_link_peer *pee
 {
 	in->counts.refused++;
 	refuse(in, peer, NJ_WIRE_REFUSED_STRANGER, "greet first");
+}
+
+/* =============================== identity =============================== */
+
+/* False: the key was revoked since its connection was made. Such a sensor is told to greet again, as it does anyway
+ * from time to time: its key may come back. */
+static bool identify(struct nj_ingest *in, const struct nj_link_frame *frame)
+{
+	struct nj_curve_key key;
+	in->speaker = NULL;
+	if (in->authorized == NULL)
+		return true;
+	if (frame->user != NULL && nj_curve_key_parse(frame->user, strlen(frame->user), &key))
+		in->speaker = nj_authorized_sensor(in->authorized, &key);
+	if (in->speaker != NULL)
+		return true;
+	in->counts.revoked++;
+	refuse(in, &frame->peer, NJ_WIRE_REFUSED_STRANGER, "the key of this sensor is not authorised any more");
+	return false;
+}
+
+static bool speaks_for(const struct nj_ingest *in, const char *sensor)
+{
+	return in->speaker == NULL || strcmp(in->speaker, sensor) == 0;
+}
+
+static void refuse_lie(struct nj_ingest *in, const struct nj_link_peer *peer, const char *sensor)
+{
+	char reason[128];
+	snprintf(reason, sizeof reason, "its key is that of sensor %s, not of %s", in->speaker, sensor);
+	in->counts.lying++;
+	refuse(in, peer, NJ_WIRE_REFUSED_IDENTITY, reason);
+}
+
+static bool admit(void *context, const struct nj_curve_key *key)
+{
+	const struct nj_ingest *in = context;
+	return nj_authorized_sensor(in->authorized, key) != NULL;
 }
 
 /* =============================== groups =============================== */
@@ -399,6 +442,10 @@ static int take_hello(struct nj_ingest *in, const struct nj_link_frame *frame, s
 		refuse_malformed(in, &frame->peer, wrong.text);
 		return NJ_OK;
 	}
+	if (!speaks_for(in, hello.sensor)) {
+		refuse_lie(in, &frame->peer, hello.sensor);
+		return NJ_OK;
+	}
 	if (nj_wire_agree(&hello, &in->self, &words))
 		return welcome(in, &frame->peer, &hello, message);
 	in->counts.refused++;
@@ -546,9 +593,16 @@ static int take_frame(struct nj_ingest *in, const struct nj_link_frame *frame, s
 	enum nj_wire_kind kind;
 	uint32_t major;
 	in->counts.frames++;
+	if (!identify(in, frame))
+		return NJ_OK;
 	bool readable = nj_wire_peek(frame->data, frame->size, &kind, &major);
 	if (readable && kind == NJ_WIRE_HELLO)
 		return take_hello(in, frame, message);
+	const struct session *session = in->speaker != NULL ? find_session(in, &frame->peer) : NULL;
+	if (session != NULL && !speaks_for(in, session->sensor)) { /* the key got another name since the greeting */
+		refuse_lie(in, &frame->peer, session->sensor);
+		return NJ_OK;
+	}
 	if (readable && kind == NJ_WIRE_BATCH)
 		return take_batch(in, frame, message);
 	if (readable && kind == NJ_WIRE_SETTLED)
@@ -700,7 +754,13 @@ int nj_ingest_forget(struct nj_ingest *in, uint64_t position, struct nj_message 
 struct nj_ingest_counts nj_ingest_counts(const struct nj_ingest *in)
 {
 	struct nj_ingest_counts counts = in->counts;
-	counts.misshapen = nj_link_malformed(in->link);
+	struct nj_link_counts link = nj_link_counts(in->link);
+	counts.misshapen = link.malformed;
+	counts.connections = link.connections;
+	counts.handshakes = link.handshakes;
+	counts.keys_refused = link.keys_refused;
+	counts.handshakes_failed = link.handshakes_failed;
+	counts.held_off = link.held_off;
 	return counts;
 }
 
@@ -720,18 +780,68 @@ static int open_journal(struct nj_ingest *in, struct nj_message *message)
 	return nj_series_table_new(nj_journal_db(in->journal), in->options.sensors_max, message, &in->series);
 }
 
-static int open_link(struct nj_ingest *in, struct nj_message *message)
+/* *ret_secret* is the caller's to wipe. */
+static int link_options(struct nj_ingest *in, const struct nj_ingest_options *options, struct nj_message *message,
+			struct nj_curve_key *ret_secret, struct nj_link_options *ret_options)
 {
-	const struct nj_link_options options = {.endpoint = in->options.listen,
+	bool keyed = options->secret_key != NULL;
+	if (keyed != (options->authorized_sensors != NULL))
+		return nj_fail(message, NJ_ERR_USAGE, "encryption needs both secret_key and authorized_sensors");
+	*ret_options = (struct nj_link_options){.endpoint = options->listen,
 						.listen = true,
-						.plain_tcp = in->options.plain_tcp,
+						.plain_tcp = options->plain_tcp,
 						.queue_max = QUEUE_MAX,
 						.frame_bytes_max = NJ_BATCH_BYTES_MAX,
-						.linger_ms = LINGER_MS};
+						.linger_ms = LINGER_MS,
+						.secret_key = keyed ? ret_secret : NULL,
+						.admit = keyed ? admit : NULL,
+						.admit_context = in,
+						.connections_max = options->connections_max};
+	return keyed ? nj_curve_file_load(options->secret_key, NJ_CURVE_SECRET, message, ret_secret) : NJ_OK;
+}
+
+int nj_ingest_check(const struct nj_ingest_options *options, struct nj_message *message)
+{
+	struct nj_curve_key secret;
+	struct nj_link_options link;
+	struct nj_authorized *authorized = NULL;
+	int err = link_options(NULL, options, message, &secret, &link);
+	if (err == NJ_OK)
+		err = nj_link_check(&link, message);
+	nj_curve_key_wipe(&secret);
+	if (err == NJ_OK && options->authorized_sensors != NULL)
+		err = nj_authorized_load(options->authorized_sensors, message, &authorized);
+	nj_authorized_free(&authorized);
+	return err;
+}
+
+int nj_ingest_authorize(struct nj_ingest *in, struct nj_message *message)
+{
+	struct nj_authorized *fresh = NULL;
+	if (in->options.authorized_sensors == NULL)
+		return 0;
+	int err = nj_authorized_load(in->options.authorized_sensors, message, &fresh);
+	if (err < 0)
+		return err;
+	nj_authorized_free(&in->authorized);
+	in->authorized = fresh;
+	return (int)nj_authorized_n(fresh);
+}
+
+static int open_link(struct nj_ingest *in, struct nj_message *message)
+{
+	struct nj_curve_key secret;
+	struct nj_link_options options;
 	struct nj_link_context *context = in->options.link_context;
-	int err = context == NULL ? nj_link_context_new(message, &in->own_context) : NJ_OK;
-	return err == NJ_OK ? nj_link_open(context != NULL ? context : in->own_context, &options, message, &in->link)
-			    : err;
+	int err = link_options(in, &in->options, message, &secret, &options);
+	if (err == NJ_OK)
+		err = nj_ingest_authorize(in, message);
+	if (err >= 0)
+		err = context == NULL ? nj_link_context_new(message, &in->own_context) : NJ_OK;
+	if (err == NJ_OK)
+		err = nj_link_open(context != NULL ? context : in->own_context, &options, message, &in->link);
+	nj_curve_key_wipe(&secret);
+	return err;
 }
 
 int nj_ingest_open(const struct nj_ingest_options *options, const struct nj_ingest_listener *listener,
@@ -769,6 +879,7 @@ void nj_ingest_close(struct nj_ingest **ingest)
 		return;
 	nj_link_close(&in->link);
 	nj_link_context_free(&in->own_context);
+	nj_authorized_free(&in->authorized);
 	nj_series_table_free(&in->series);
 	nj_journal_close(&in->journal);
 	nj_arena_fini(&in->arena);

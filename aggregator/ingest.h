@@ -7,7 +7,10 @@
  *
  * The journal also remembers how far each sensor has come, in the same transaction: after a restart nj_ingest_replay()
  * hands over again what is in it, and a sensor goes on where it ends. One thread. Memory: one decoding arena
- * (options.arena_bytes) plus the link's queues plus 200 bytes a sensor. */
+ * (options.arena_bytes) plus the link's queues plus 200 bytes a sensor.
+ *
+ * With keys a sensor is its key: each frame is held against the folder of authorised keys as it is now, so a key that
+ * was revoked or given to another name has no effect from the reload on, whatever its connection was allowed before. */
 #ifndef NJ_AGGREGATOR_INGEST_H
 #define NJ_AGGREGATOR_INGEST_H
 
@@ -25,10 +28,13 @@ struct nj_ingest_options {
 	const char *listen;                   /* endpoint */
 	struct nj_link_context *link_context; /* *kept*; shared for inproc, or NULL: one of its own */
 	bool plain_tcp;                       /* see common/link.h */
-	const char *journal_path;             /* ":memory:" for replay */
-	uint64_t journal_bytes_max;           /* default 1 GiB */
-	uint32_t key_id;                      /* of the hash key this aggregator works with */
-	uint32_t credit;                      /* batches a sensor may have unacknowledged; default 32 */
+	const char *secret_key;               /* file of the aggregator's own key, or NULL: no encryption */
+	const char *authorized_sensors; /* folder of the sensors' keys (aggregator/authorized.h); with secret_key */
+	uint32_t connections_max;       /* of tcp; default 1024 */
+	const char *journal_path;       /* ":memory:" for replay */
+	uint64_t journal_bytes_max;     /* default 1 GiB */
+	uint32_t key_id;                /* of the hash key this aggregator works with */
+	uint32_t credit;                /* batches a sensor may have unacknowledged; default 32 */
 	uint32_t sensors_max; /* (sensor, boot) series known at once; default 4096; the longest silent gives way */
 	uint64_t arena_bytes; /* for decoded batches; default NJ_WIRE_ARENA_BYTES (common/wire.h) */
 };
@@ -44,7 +50,8 @@ struct nj_ingest_listener {
 };
 
 /* By law: frames + released = received + held + repeated + out_of_order + malformed + greetings + heartbeats +
- * settlements + refused. */
+ * settlements + refused + revoked + lying, and connections = handshakes + keys_refused + handshakes_failed + those
+ * under way. */
 struct nj_ingest_counts {
 	uint64_t frames;   /* that came, of whatever kind */
 	uint64_t received; /* batches: journaled and handed on */
@@ -58,10 +65,13 @@ struct nj_ingest_counts {
 	uint64_t released;        /* of them, settled: now among received */
 	uint64_t discarded;       /* of them, taken by another aggregator in the end */
 	uint64_t refused;         /* HELLO or BATCH answered with REFUSE */
+	uint64_t revoked;         /* from a connection whose key is authorised no longer: no effect */
+	uint64_t lying;           /* in the name of a sensor whose key it is not: no effect */
 	uint64_t gaps;            /* sequence numbers that no sensor will send any more */
 	uint64_t windows;         /* in the batches received */
 	uint64_t misshapen;       /* messages that were not one frame; not among frames */
 	uint64_t journal_dropped; /* entries the journal's bound pushed out before they were forgotten */
+	uint64_t connections, handshakes, keys_refused, handshakes_failed, held_off; /* see common/link.h */
 };
 
 void nj_ingest_options_init(struct nj_ingest_options *options);
@@ -112,6 +122,12 @@ NJ_MUST_CHECK int nj_ingest_set_series(struct nj_ingest *ingest, const char *sen
 
 /* The journal may lose everything below *position*: a snapshot covers it, or nobody will ask again. */
 NJ_MUST_CHECK int nj_ingest_forget(struct nj_ingest *ingest, uint64_t position, struct nj_message *message);
+
+/* Reads the folder of keys again. The number of keys, or an error: then all is as before. */
+NJ_MUST_CHECK int nj_ingest_authorize(struct nj_ingest *ingest, struct nj_message *message);
+
+/* Whether the keys can be read and the endpoint may be used with them, without opening anything. */
+NJ_MUST_CHECK int nj_ingest_check(const struct nj_ingest_options *options, struct nj_message *message);
 
 struct nj_ingest_counts nj_ingest_counts(const struct nj_ingest *ingest);
 const char *nj_ingest_endpoint(const struct nj_ingest *ingest); /* with the port chosen for "tcp://127.0.0.1:*" */

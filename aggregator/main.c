@@ -20,6 +20,7 @@ struct arguments {
 	struct nj_aggregator_config config;
 	const char *endpoint_file, *config_path; /* NULL without one */
 	bool alerts, once, check;
+	const struct nj_daemon *daemon; /* for reading the configuration again */
 };
 
 static const char usage[] =
@@ -74,6 +75,15 @@ static void report(const struct nj_aggregator *aggregator)
 	       (unsigned long long)c.alerts_paged, (unsigned long long)c.alerts_queued,
 	       (unsigned long long)c.alerts_merged, (unsigned long long)snapshots.written,
 	       (unsigned long long)snapshots.failed);
+	if (c.connections > 0)
+		nj_log(NJ_LOG_NOTICE,
+		       "%llu connections: %llu with good handshakes, %llu with keys that are not authorised, %llu "
+		       "failed, held off %llu times; "
+		       "%llu frames under revoked keys, %llu in another's name",
+		       (unsigned long long)c.connections, (unsigned long long)c.handshakes,
+		       (unsigned long long)c.keys_refused, (unsigned long long)c.handshakes_failed,
+		       (unsigned long long)c.held_off, (unsigned long long)c.frames_revoked,
+		       (unsigned long long)c.frames_lying);
 }
 
 static void tell_confinement(const struct nj_confine *confine)
@@ -107,6 +117,28 @@ static void tell_supervisor(struct nj_notify *notify, const struct nj_aggregator
 		 (unsigned long long)c.gaps, (unsigned long long)c.windows_received, (unsigned long long)c.windows_late,
 		 (unsigned long long)c.alerts_paged);
 	nj_notify_alive(notify, now_ns, status);
+}
+
+/* What can change while it runs is who may deliver. Refused whole or done whole: a configuration that asks for anything
+ * else, too, changes nothing. */
+static void reload(const struct arguments *arguments, struct nj_aggregator *aggregator)
+{
+	struct nj_message message = {.text = ""};
+	struct nj_aggregator_config fresh;
+	nj_notify_reloading(monotonic_ns());
+	int result = nj_daemon_reload(arguments->daemon, &fresh, &message);
+	const char *changed =
+		result == 0 ? nj_config_difference(&nj_aggregator_schema, &arguments->config, &fresh, NULL) : NULL;
+	if (changed != NULL)
+		result = nj_fail(&message, NJ_ERR_USAGE, "%s cannot change while the aggregator runs", changed);
+	if (result == 0)
+		result = nj_aggregator_authorize(aggregator, &message);
+	if (result < 0)
+		nj_log(NJ_LOG_ERROR, "reload refused, all is as before: %s",
+		       message.text[0] != '\0' ? message.text : nj_error_text(result));
+	else
+		nj_log(NJ_LOG_NOTICE, "reloaded: %d sensors are authorised", result);
+	nj_notify_ready("listening");
 }
 
 /* The parts, and what confines them around: files before the first thread, system calls after the last. */
@@ -159,6 +191,8 @@ static int run(const struct arguments *arguments, const struct nj_aggregator_opt
 	int more = 1;
 	while (error == 0 && !nj_daemon_stopping() && !print_failed && !(more == 0 && arguments->once)) {
 		tell_supervisor(&notify, aggregator);
+		if (nj_daemon_reload_wanted())
+			reload(arguments, aggregator);
 		more = nj_aggregator_step(aggregator, 200, message);
 		if (more < 0)
 			error = more;
@@ -192,12 +226,13 @@ static int start(const struct arguments *arguments, struct nj_message *message)
 	if (error != 0)
 		return error;
 	options.inventory = inventory;
+	error = nj_aggregator_check(&options, message);
 	double megabytes = (double)nj_aggregator_memory_bytes(&options) / 1e6;
-	if (arguments->check)
+	if (error == 0 && arguments->check)
 		printf("configuration is good; memory is bounded by %.0f MB\n", megabytes);
-	else
+	else if (error == 0)
 		nj_log(NJ_LOG_NOTICE, "listening on %s, memory bounded by %.0f MB", options.listen, megabytes);
-	if (!arguments->check)
+	if (error == 0 && !arguments->check)
 		error = run(arguments, &options, message);
 	nj_inventory_free(&inventory);
 	return error;
@@ -230,6 +265,7 @@ int main(int argc, char **argv)
 	nj_log_init(daemon.program);
 	int error = nj_daemon_parse(&daemon, &message);
 	arguments.check = daemon.check;
+	arguments.daemon = &daemon;
 	arguments.config_path = daemon.config_path;
 	if (error == 0 && !nj_daemon_told(&daemon))
 		error = start(&arguments, &message);

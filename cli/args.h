@@ -18,6 +18,7 @@
 	X(AGENTS, "agents", 0, 0, "", "ask a store for the agents it knows")                                           \
 	X(BASELINE, "baseline", 1, NJ_OPERANDS_MAX, "FILE|DIR|-...", "learn what is usual from captures of good days") \
 	X(EVALUATE, "evaluate", 1, 1, "DIR", "replay labelled captures; say what was found, missed and false")         \
+	X(KEYGEN, "keygen", 1, NJ_OPERANDS_MAX, "NAME...", "make keys for encrypted links: NAME.key and NAME.pub")     \
 	X(CONFIG, "config", 2, NJ_OPERANDS_MAX, "check FILE...", "check inventories and configurations by line")       \
 	X(VERSION, "version", 0, 0, "", "print the versions of program and formats")                                   \
 	X(HELP, "help", 0, 1, "[VERB]", "explain a verb and its options")
@@ -97,6 +98,7 @@ enum nj_verb {
 	  NJ_FOR(REPLAY) | NJ_FOR(WINDOWS) | NJ_FOR(EVALUATE) | NJ_FOR_STORE,                                          \
 	  "colour on the terminal; NO_COLOR counts too")                                                               \
 	X(quiet, 'q', FLAG, NULL, 0, 0, 0, NJ_FOR_READING, "no progress, no notes; findings and failures only")        \
+	X(directory, 0, TEXT, "DIR", 0, 0, ".", NJ_FOR(KEYGEN), "folder in which the files are made")                  \
 	X(help, 'h', FLAG, NULL, 0, 0, 0, NJ_FOR_ALL, "explain this verb")
 
 #define NJ_ARGUMENT_TYPE_FLAG         bool

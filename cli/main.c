@@ -72,6 +72,8 @@ static enum nj_exit run_verb(const struct nj_arguments *arguments, struct nj_con
 		return nj_baseline_run(arguments, console);
 	case NJ_VERB_EVALUATE:
 		return nj_evaluate_run(arguments, console);
+	case NJ_VERB_KEYGEN:
+		return nj_keygen_run(arguments, console);
 	case NJ_VERB_CONFIG:
 		return nj_config_run(arguments, console);
 	case NJ_VERB_VERSION:

@@ -13,6 +13,7 @@ enum nj_exit nj_alerts_run(const struct nj_arguments *arguments, struct nj_conso
 enum nj_exit nj_agents_run(const struct nj_arguments *arguments, struct nj_console *console);
 enum nj_exit nj_baseline_run(const struct nj_arguments *arguments, struct nj_console *console);
 enum nj_exit nj_evaluate_run(const struct nj_arguments *arguments, struct nj_console *console);
+enum nj_exit nj_keygen_run(const struct nj_arguments *arguments, struct nj_console *console);
 enum nj_exit nj_config_run(const struct nj_arguments *arguments, struct nj_console *console);
 
 /* Tells *message* as "nightjar VERB: ..." and gives the exit code for *error*. */

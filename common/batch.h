@@ -6,7 +6,9 @@
 
 #include "common/window.h"
 
+#include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 #define NJ_SENSOR_ID_MAX     32 /* with the NUL; letters, digits, '-', '_', '.' */
 #define NJ_TAP_GROUP_MAX     32
@@ -14,6 +16,14 @@
 #define NJ_DROP_NAME_MAX     32
 #define NJ_BATCH_WINDOWS_MAX 1024
 #define NJ_BATCH_BYTES_MAX   (4u << 20)
+
+/* As sensors and tap groups are named: not empty, and of letters that stand for themselves in a file's name. */
+static inline bool nj_is_sensor_name(const char *text)
+{
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.";
+	size_t length = strlen(text);
+	return length > 0 && length < NJ_SENSOR_ID_MAX && strspn(text, letters) == length;
+}
 
 /* One named drop count. Names are those of sensor/drop.h, but a receiver takes any: versions skew. */
 struct nj_drop_count {

@@ -79,6 +79,7 @@ enum nj_wire_refusal {
 	NJ_WIRE_REFUSED_KEY = 3,       /* for good */
 	NJ_WIRE_REFUSED_STRANGER = 4,  /* greet first */
 	NJ_WIRE_REFUSED_MALFORMED = 5, /* this frame cannot be decoded */
+	NJ_WIRE_REFUSED_IDENTITY = 6,  /* for good: the key is not that of this sensor */
 };
 
 struct nj_wire_refuse {

@@ -19,7 +19,8 @@ int nj_run_prepare(struct nj_run *run, const struct nj_daemon *daemon, const str
 {
 	*run = (struct nj_run){.daemon = daemon, .config = config};
 	nj_sensor_config_shipper(config, &run->shipper_options);
-	return nj_run_inventory(config, message, &run->inventory);
+	int err = nj_shipper_check(&run->shipper_options, message);
+	return err == NJ_OK ? nj_run_inventory(config, message, &run->inventory) : err;
 }
 
 int nj_run_weigh(const struct nj_run *run, uint64_t source_bytes, struct nj_message *message)

@@ -46,6 +46,9 @@ void nj_sensor_config_shipper(const struct nj_sensor_config *config, struct nj_s
 	ret_options->sensor = config->sensor;
 	ret_options->tap_group = config->tap_group;
 	ret_options->aggregator = config->aggregator;
+	ret_options->plain_tcp = config->plain_tcp;
+	ret_options->secret_key = config->secret_key[0] != '\0' ? config->secret_key : NULL;
+	ret_options->aggregator_key = config->aggregator_key.n > 0 ? config->aggregator_key.text[0] : NULL;
 	ret_options->journal_path = config->journal;
 	ret_options->journal_bytes_max = config->journal_bytes_max;
 	ret_options->finish_ms = config->finish * 1000;

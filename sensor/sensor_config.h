@@ -10,6 +10,11 @@
 	OPT(tap_group, TEXT, "", 0, 31, "", "sensors of one group see the same traffic; empty: a group of its own")    \
 	OPT(aggregator, TEXT, "", 1, 200, "tcp://127.0.0.1:7117",                                                      \
 	    "where to deliver: tcp://ADDRESS:PORT or ipc://PATH")                                                      \
+	OPT(secret_key, TEXT, "", 0, 250, "",                                                                          \
+	    "file of this sensor's secret key (nightjar keygen); without one nothing is encrypted")                    \
+	OPT(aggregator_key, LIST, "", 0, 16, "",                                                                       \
+	    "file of the aggregator's public key; of several aggregators one each, or one for all")                    \
+	OPT(plain_tcp, FLAG, "", 0, 0, "false", "deliver without encryption by tcp, to loopback addresses only")       \
 	OPT(journal, TEXT, "", 1, 250,                                                                                 \
 	    ":memory:", "file in which batches lie until acknowledged; in memory nothing survives a restart")          \
 	OPT(journal_bytes_max, BYTES, "B", 4194304, 1099511627776.0, "256M", "bound of the journal")                   \

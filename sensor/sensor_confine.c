@@ -13,5 +13,8 @@ void nj_sensor_confine(const struct nj_sensor_config *config, const char *config
 	nj_confine_allow_beside(ret_confine, config->inventory, false);
 	nj_confine_allow_beside(ret_confine, config->ai_endpoints, false);
 	nj_confine_allow_beside(ret_confine, config->journal, true);
+	nj_confine_allow(ret_confine, config->secret_key, false);
+	for (uint32_t i = 0; i < config->aggregator_key.n; i++)
+		nj_confine_allow(ret_confine, config->aggregator_key.text[i], false);
 	nj_confine_allow_endpoint(ret_confine, config->aggregator, false);
 }

@@ -118,6 +118,14 @@ int nj_shipper_commit(struct nj_shipper *s)
 
 /* =============================== waiting =============================== */
 
+static int no_progress(struct nj_shipper *s, const char *for_what)
+{
+	const char *trouble = nj_shipper_trouble(s);
+	return nj_fail(&s->message, NJ_ERR_AGAIN, "%s: no progress for %u s while waiting for %s%s%s",
+		       s->outlets[s->current].endpoint, s->options.finish_ms / 1000, for_what,
+		       trouble != NULL ? "; " : "", trouble != NULL ? trouble : "");
+}
+
 /* Goes on until *done* says so; NJ_ERR_AGAIN after finish_ms without the aggregator taking anything. */
 static int wait_until(struct nj_shipper *s, bool (*done)(const struct nj_shipper *s, size_t size), size_t size,
 		      const char *for_what)
@@ -129,8 +137,7 @@ static int wait_until(struct nj_shipper *s, bool (*done)(const struct nj_shipper
 		err = nj_shipper_exchange(s, SLICE_MS);
 		waited_ms = s->acked != before ? 0 : waited_ms + SLICE_MS;
 		if (err == NJ_OK && waited_ms >= s->options.finish_ms)
-			return nj_fail(&s->message, NJ_ERR_AGAIN, "%s: no progress for %u s while waiting for %s",
-				       s->outlets[s->current].endpoint, s->options.finish_ms / 1000, for_what);
+			return no_progress(s, for_what);
 		if (err == NJ_OK && s->acked != before)
 			err = nj_journal_forget(s->journal, s->acked, &s->message);
 	}
@@ -268,6 +275,11 @@ int nj_shipper_finish(struct nj_shipper *shipper)
 	return err < 0 ? err : kept;
 }
 
+const char *nj_shipper_trouble(const struct nj_shipper *shipper)
+{
+	return nj_link_trouble(shipper->outlets[shipper->current].link);
+}
+
 void nj_shipper_clock(struct nj_shipper *shipper, uint64_t now_ms)
 {
 	uint64_t passed = shipper->clocked && now_ms > shipper->clock_ms ? now_ms - shipper->clock_ms : 0;
@@ -324,16 +336,62 @@ static int check_options(const struct nj_shipper_options *options, struct nj_mes
 	return NJ_OK;
 }
 
+/* The keys behind *ret_options*: the secret is for the caller to wipe. */
+struct keys {
+	struct nj_curve_key secret, aggregator;
+};
+
+/* How to reach the first aggregator (0) or one of the others, which has a key of its own or shares the first one's. */
+static int link_options(const struct nj_shipper_options *options, uint32_t index, struct nj_message *message,
+			struct keys *ret_keys, struct nj_link_options *ret_options)
+{
+	const char *key = options->aggregator_key;
+	if (index > 0 && options->other_keys[index - 1] != NULL)
+		key = options->other_keys[index - 1];
+	bool keyed = options->secret_key != NULL;
+	if (keyed != (key != NULL))
+		return nj_fail(message, NJ_ERR_USAGE, "encryption needs both secret_key and aggregator_key");
+	*ret_options =
+		(struct nj_link_options){.endpoint = index == 0 ? options->aggregator : options->others[index - 1],
+					 .plain_tcp = options->plain_tcp,
+					 .queue_max = QUEUE_MAX,
+					 .frame_bytes_max = NJ_BATCH_BYTES_MAX,
+					 .secret_key = keyed ? &ret_keys->secret : NULL,
+					 .server_key = keyed ? &ret_keys->aggregator : NULL};
+	int err = NJ_OK;
+	if (keyed)
+		err = nj_curve_file_load(options->secret_key, NJ_CURVE_SECRET, message, &ret_keys->secret);
+	if (keyed && err == NJ_OK)
+		err = nj_curve_file_load(key, NJ_CURVE_PUBLIC, message, &ret_keys->aggregator);
+	return err;
+}
+
+int nj_shipper_check(const struct nj_shipper_options *options, struct nj_message *message)
+{
+	struct keys keys;
+	struct nj_link_options link;
+	int err = NJ_OK;
+	for (uint32_t i = 0; i <= options->others_n && err == NJ_OK; i++) {
+		err = link_options(options, i, message, &keys, &link);
+		if (err == NJ_OK)
+			err = nj_link_check(&link, message);
+		nj_curve_key_wipe(&keys.secret);
+	}
+	return err;
+}
+
 static int open_links(struct nj_shipper *s, struct nj_message *message)
 {
+	struct keys keys;
+	struct nj_link_options options;
 	struct nj_link_context *context = s->options.link_context;
 	int err = context == NULL ? nj_link_context_new(message, &s->own_context) : NJ_OK;
 	for (uint32_t i = 0; i < s->outlets_n && err == NJ_OK; i++) {
-		const struct nj_link_options options = {.endpoint = s->outlets[i].endpoint,
-							.plain_tcp = s->options.plain_tcp,
-							.queue_max = QUEUE_MAX,
-							.frame_bytes_max = NJ_BATCH_BYTES_MAX};
-		err = nj_link_open(context != NULL ? context : s->own_context, &options, message, &s->outlets[i].link);
+		err = link_options(&s->options, i, message, &keys, &options);
+		if (err == NJ_OK)
+			err = nj_link_open(context != NULL ? context : s->own_context, &options, message,
+					   &s->outlets[i].link);
+		nj_curve_key_wipe(&keys.secret);
 	}
 	return err;
 }

@@ -25,13 +25,16 @@ struct nj_link_context;
 	16 /* batches acknowledged before they are forgotten without waiting for a commit */
 
 struct nj_shipper_options {
-	const char *sensor;                                 /* name; letters, digits, '-', '_', '.' */
-	const char *tap_group;                              /* NULL: the sensor's own name */
-	const char *aggregator;                             /* endpoint */
-	const char *others[NJ_SHIPPER_AGGREGATORS_MAX - 1]; /* further ones, in the order in which they are liked */
+	const char *sensor;                                     /* name; letters, digits, '-', '_', '.' */
+	const char *tap_group;                                  /* NULL: the sensor's own name */
+	const char *aggregator;                                 /* endpoint */
+	const char *others[NJ_SHIPPER_AGGREGATORS_MAX - 1];     /* further ones, in the order in which they are liked */
+	const char *other_keys[NJ_SHIPPER_AGGREGATORS_MAX - 1]; /* files of their public keys; NULL: aggregator_key */
 	uint32_t others_n;
 	struct nj_link_context *link_context; /* *kept*; shared for inproc, or NULL: one of its own */
 	bool plain_tcp;                       /* see common/link.h */
+	const char *secret_key;               /* file of the sensor's own key, or NULL: no encryption */
+	const char *aggregator_key;           /* file of the aggregator's public key; with secret_key */
 	const char *journal_path;             /* ":memory:" where the input can be read again */
 	uint64_t journal_bytes_max;           /* default 256 MiB */
 	uint32_t key_id;
@@ -60,6 +63,9 @@ struct nj_shipper_counts {
 void nj_shipper_options_init(struct nj_shipper_options *options);
 uint64_t nj_shipper_memory_bytes(const struct nj_shipper_options *options);
 
+/* Whether the keys can be read and the endpoint may be used with them, without opening anything. */
+NJ_MUST_CHECK int nj_shipper_check(const struct nj_shipper_options *options, struct nj_message *message);
+
 /* *keeps* the strings of *options*. Needs no aggregator to be there. *returns owned*. */
 NJ_MUST_CHECK int nj_shipper_new(const struct nj_shipper_options *options, struct nj_message *message,
 				 struct nj_shipper **ret_shipper);
@@ -84,6 +90,10 @@ NJ_MUST_CHECK int nj_shipper_pump(struct nj_shipper *shipper, int timeout_ms);
 /* Waits until all is acknowledged, and settled with each of several aggregators. NJ_ERR_AGAIN: no progress for
  * finish_ms; what is spooled stays in the journal. */
 NJ_MUST_CHECK int nj_shipper_finish(struct nj_shipper *shipper);
+
+/* Why the aggregator does not talk to us, in words, or NULL: it does, or is not there. *returns borrowed* static text.
+ */
+const char *nj_shipper_trouble(const struct nj_shipper *shipper);
 
 struct nj_shipper_counts nj_shipper_counts(const struct nj_shipper *shipper);
 const char *nj_shipper_message(

@@ -142,7 +142,7 @@ class Confined(craft.Case):
         process = self.start(self.sensor, "--config", config, "--read", self.captures[0])
         self.assertEqual(process.wait(PATIENCE_S), 2)
         self.assertIn("user: there is no user 'nobody-of-that-name'", self.said(process))
-        process = self.start("setpriv", "--reuid", USER, "--clear-groups", shutil.copy(self.sensor, self.folder), "--set", "user=daemon", "--read", self.captures[0])
+        process = self.start("setpriv", "--reuid", USER, "--clear-groups", shutil.copy(self.sensor, self.folder), "--set", "user=daemon", "--set", "plain_tcp=true", "--read", self.captures[0])
         self.assertEqual(process.wait(PATIENCE_S), 2, self.said(process))
         self.assertIn("user: only root can become 'daemon'", self.said(process))
 

@@ -22,10 +22,10 @@ class Processes(craft.Case):
 
     def start_aggregator(self, *words, endpoint="ipc", once=True):
         """Starts one, by default one that ends with its sensors, and waits until they can connect. Gives the process and the endpoint."""
-        listen = f"ipc://{self.path('socket')}" if endpoint == "ipc" else "tcp://127.0.0.1:*"
+        listen = [f"ipc://{self.path('socket')}"] if endpoint == "ipc" else ["tcp://127.0.0.1:*", "--set", "plain_tcp=true"]
         told = self.path(f"endpoint-{time.monotonic_ns()}")
         with open(self.path("alerts"), "wb") as alerts, open(self.path("aggregator.err"), "wb") as err:
-            process = subprocess.Popen([self.aggregator, *["--once"][:once], "--alerts", "--listen", listen, "--endpoint-file", told, *words],
+            process = subprocess.Popen([self.aggregator, *["--once"][:once], "--alerts", "--listen", *listen, "--endpoint-file", told, *words],
                                        stdout=alerts, stderr=err)
         self.addCleanup(lambda: (process.kill(), process.wait()))
         deadline = time.monotonic() + PATIENCE_S
@@ -50,7 +50,7 @@ class Processes(craft.Case):
 
     def deliver(self, capture, endpoint, *words):
         process, where = self.start_aggregator("--inventory", INVENTORY, endpoint=endpoint)
-        done = self.run_sensor("--sensor", "replay", "--aggregator", where, "--inventory", INVENTORY, *words, "--read", capture)
+        done = self.run_sensor("--sensor", "replay", "--aggregator", where, "--set", "plain_tcp=true", "--inventory", INVENTORY, *words, "--read", capture)
         self.assertEqual(process.wait(PATIENCE_S), 0, self.read("aggregator.err"))
         self.assertIn(b" + 0 spooled + 0 dropped", done.stderr)
         return self.read("alerts")
@@ -123,7 +123,7 @@ class Processes(craft.Case):
     def test_configuration(self):
         self.assertIn(b"nightjar-sensor 0.", self.run_sensor("--version").stdout)
         self.assertIn(b"flows_max", self.run_sensor("--help").stdout)
-        dumped = self.run_sensor("--set", "workers=3", "--dump-config").stdout
+        dumped = self.run_sensor("--set", "workers=3", "--set", "plain_tcp=true", "--dump-config").stdout
         with open(self.path("sensor.yaml"), "wb") as file:
             file.write(dumped)
         self.assertEqual(self.run_sensor("--config", self.path("sensor.yaml"), "--dump-config").stdout, dumped)
@@ -138,10 +138,11 @@ class Processes(craft.Case):
         for words, said in (([], b"nothing to read"), (["--jsno"], b"--jsno"), (["x.pcap"], b"x.pcap: what is it for?"),
                             (["--config", "wrong.yaml", "--check"], b"wrong.yaml:2: unknown key 'flwos_max'"),
                             (["--set", "workers=0", "--check"], b"workers: 0 is outside 1..64"),
-                            (["--set", "memory_max=16M", "--check"], b"lower flows_max"),
+                            (["--set", "memory_max=16M", "--set", "plain_tcp=true", "--check"], b"lower flows_max"),
+                            (["--check"], b"tcp://127.0.0.1:7117': give it keys"),
                             (["--aggregator", "tcp://192.0.2.1:7117", "--read", CAPTURES[0]], b"loopback"),
-                            (["--sensor", "a b", "--read", CAPTURES[0]], b"sensor and tap group have names"),
-                            (["--set", "bpf=not a filter", "--read", CAPTURES[0]], b"filter")):
+                            (["--sensor", "a b", "--set", "plain_tcp=true", "--read", CAPTURES[0]], b"sensor and tap group have names"),
+                            (["--set", "bpf=not a filter", "--set", "plain_tcp=true", "--read", CAPTURES[0]], b"filter")):
             done = self.run_sensor(*words, code=2)
             self.assertIn(said, done.stderr)
         self.assertIn(b"nowhere.yaml", self.run_sensor("--config", "nowhere.yaml", code=3).stderr)

@@ -231,10 +231,23 @@ bool nj_link_peer_equal(const struct nj_link_peer *a, const struct nj_link_peer 
 	return a->size == b->size && memcmp(a->id, b->id, a->size) == 0;
 }
 
-uint64_t nj_link_malformed(const struct nj_link *link)
+struct nj_link_counts nj_link_counts(const struct nj_link *link)
 {
 	(void)link;
-	return 0;
+	return (struct nj_link_counts){.malformed = 0};
+}
+
+int nj_link_check(const struct nj_link_options *options, struct nj_message *message)
+{
+	(void)options;
+	(void)message;
+	return NJ_OK;
+}
+
+const char *nj_link_trouble(const struct nj_link *link)
+{
+	(void)link;
+	return NULL;
 }
 
 const char *nj_link_endpoint(const struct nj_link *link)

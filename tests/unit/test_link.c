@@ -34,6 +34,7 @@ static struct nj_link *must_open(const char *endpoint, bool listen, uint32_t que
 {
 	struct nj_link_options options = {.endpoint = endpoint,
 					  .listen = listen,
+					  .plain_tcp = true,
 					  .queue_max = queue_max,
 					  .frame_bytes_max = 1000,
 					  .linger_ms = listen ? 1000 : 0};
@@ -192,16 +193,21 @@ static void test_long_frame_has_no_effect(void **state)
 	nj_link_close(&server);
 }
 
-static void refuse(const char *endpoint, bool listen, int error, const char *words)
+static void refuse_options(const struct nj_link_options *options, int error, const char *words)
 {
-	struct nj_link_options options = {
-		.endpoint = endpoint, .listen = listen, .queue_max = 1, .frame_bytes_max = 10};
 	struct nj_link *link = NULL;
 	struct nj_message message = {""};
-	assert_int_equal(nj_link_open(context, &options, &message, &link), error);
+	assert_int_equal(nj_link_open(context, options, &message, &link), error);
 	assert_null(link);
 	if (strstr(message.text, words) == NULL)
 		fail_msg("'%s' lacks '%s'", message.text, words);
+}
+
+static void refuse(const char *endpoint, bool listen, int error, const char *words)
+{
+	const struct nj_link_options options = {
+		.endpoint = endpoint, .listen = listen, .plain_tcp = true, .queue_max = 1, .frame_bytes_max = 10};
+	refuse_options(&options, error, words);
 }
 
 static void test_endpoints(void **state)
@@ -215,8 +221,13 @@ static void test_endpoints(void **state)
 	refuse("tcp://localhost.example:7000", false, NJ_ERR_USAGE, "loopback");
 	refuse("tcp://127.0.0.1", true, NJ_ERR_USAGE, "cannot listen on");
 	refuse("ipc:///nonexistent/folder/socket", true, NJ_ERR_LINK, "cannot listen on");
+	struct nj_link_options unasked = {.endpoint = "tcp://127.0.0.1:7000", .queue_max = 1, .frame_bytes_max = 10};
+	refuse_options(&unasked, NJ_ERR_USAGE, "plain_tcp");
 	struct nj_link *first = must_open("inproc://twice", true, 1);
 	refuse("inproc://twice", true, NJ_ERR_LINK, "in use");
+	struct nj_link *tcp = must_open("tcp://127.0.0.1:*", true, 1);
+	refuse(nj_link_endpoint(tcp), true, NJ_ERR_LINK, "in use");
+	nj_link_close(&tcp);
 	nj_link_close(&first);
 }
 
