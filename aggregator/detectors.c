@@ -21,6 +21,8 @@ const struct nj_detector *const nj_detectors[NJ_DETECTORS] = {
 	[NJ_DETECTOR_BEACON] = &nj_detector_beacon,
 	[NJ_DETECTOR_GUESSING] = &nj_detector_guessing,
 	[NJ_DETECTOR_WEB] = &nj_detector_web,
+	[NJ_DETECTOR_RECON] = &nj_detector_recon,
+	[NJ_DETECTOR_LATERAL] = &nj_detector_lateral,
 };
 
 double nj_ln_clamp(double ln_p)

@@ -52,7 +52,11 @@
 	X(echo_level, 2.0, 0, 40, "score of echo traffic (models/icmp.h) in five minutes")                             \
 	X(echo_scale, 0.8, 0.1, 10, "its scale")                                                                       \
 	X(alike_level, 1.5, 0, 20, "ln(1 + equal answers of a web server) in a window with 50 requests and more")      \
-	X(alike_scale, 1.0, 0.1, 10, "its scale")
+	X(alike_scale, 1.0, 0.1, 10, "its scale")                                                                      \
+	X(edge_hour_level, 1.5, 0, 20, "ln(1 + bits of surprise) in an hour's new services at home")                   \
+	X(edge_hour_scale, 1.0, 0.1, 10, "its scale")                                                                  \
+	X(edge_sum_level, 2.0, 0, 20, "ln(1 + bits) of their sum, beyond that rate, over days")                        \
+	X(edge_sum_scale, 0.75, 0.1, 10, "its scale")
 
 struct nj_prior {
 	char source[32];

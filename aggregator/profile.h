@@ -13,6 +13,7 @@
 
 #include "aggregator/profile_access.h"
 #include "aggregator/profile_ai.h"
+#include "aggregator/sighting.h"
 #include "common/error.h"
 #include "common/window.h"
 #include "models/baseline.h"
@@ -36,18 +37,8 @@
 /* Where the peer lies: the two are judged apart, so that browsing the web cannot dilute a scan of the inside. */
 enum nj_side { NJ_SIDE_HOME, NJ_SIDE_OUTSIDE, NJ_SIDES };
 
-/* A contact worth showing: enough for a peer and a Community ID. */
-struct nj_sighting {
-	struct nj_addr peer;
-	uint64_t t_ns;
-	uint16_t port, flow_port;
-	uint8_t protocol, outcome; /* enum nj_contact_outcome */
-	uint8_t reserved[2];
-};
-
 /* ---- opens flows: which (peer, port) it has met, and the run of failing first contacts */
 #define NJ_EDGE_BITS_LOG2 12
-#define NJ_SIGHTINGS_MAX  6
 
 struct nj_scan_run {
 	struct nj_scan scan;

@@ -4,7 +4,7 @@
 #ifndef NJ_AGGREGATOR_PROFILE_ACCESS_H
 #define NJ_AGGREGATOR_PROFILE_ACCESS_H
 
-#include "common/addr.h"
+#include "aggregator/sighting.h"
 #include "models/hll.h"
 #include "models/surprisal.h"
 
@@ -15,17 +15,20 @@
 /* Somebody came in by an administrative service. */
 struct nj_inbound {
 	struct nj_addr peer;
-	uint64_t t_ns; /* first packet of the latest window with it; 0: unused */
-	float bits;    /* of surprise that this peer came, when it first did */
+	uint64_t t_ns; /* last packet seen of it; 0: unused */
+	uint64_t since_ns;
+	float bits; /* of surprise that this peer came, when it first did */
 	uint16_t port;
 	uint8_t protocol, reserved;
 };
 
 struct nj_block_access {
 	struct nj_surprisal surprisal;
-	uint64_t hour;       /* that hour_bits counts, since the epoch */
-	float hour_bits;     /* unlearned yet */
-	float surprise_told; /* sum at the last look */
+	uint64_t hour;                             /* that hour_bits counts, since the epoch */
+	float hour_bits;                           /* unlearned yet */
+	float surprise_told;                       /* sum at the last look */
+	struct nj_sighting edge[NJ_SIGHTINGS_MAX]; /* ring */
+	uint32_t edges;
 	struct nj_inbound inbound[NJ_INBOUNDS];
 	struct nj_hll principals, services; /* distinct of the hour, Kerberos names */
 	uint64_t names_hour;

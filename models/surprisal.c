@@ -3,7 +3,9 @@
  * host every hour growing for days: at 8 bits an hour above a drain of 3 the sum settles at (8 - 3) 48/ln 2 = 346 bits.
  *
  * P of an edge is a share with a prior worth k = 8 agents, of which 1/256 use any given service. Level and scale follow
- * as in models/baseline.c: gain max(0.02, 1/(hours + 2)), clipped to two scales, the scale by quantile. */
+ * as in models/baseline.c: gain 0.005 an hour, clipped to two scales, the scale by
+ * quantile: an agent that walks one host an hour would otherwise teach the baseline to expect it within a day; so it
+ * takes weeks. */
 #include "models/surprisal.h"
 
 #include <math.h>
@@ -12,7 +14,7 @@
 #define PRIOR_SHARE  (1.0 / 256)
 #define SUM_MAX      1e6
 #define HOURS_PRIOR  8.0
-#define GAIN_MIN     0.02
+#define GAIN         0.005
 #define SCALE_MIN    0.2f
 #define HOUR_S       3600.0
 
@@ -64,10 +66,10 @@ void nj_surprisal_learn(struct nj_surprisal *s, double bits, const struct nj_sur
 		s->level = (float)params->level;
 		s->scale = (float)params->scale;
 	}
-	double y = log1p(bits), gain = fmax(GAIN_MIN, 1 / ((double)s->hours + 2));
+	double y = log1p(bits);
 	double step = fmin(fmax((y - s->level) / s->scale, -2), 2);
 	double wide = fabs(y - s->level) > 0.6745 * s->scale ? 0.5 : -0.5;
-	s->level += (float)(gain * s->scale * step);
-	s->scale = fmaxf(SCALE_MIN, s->scale * (float)exp(gain * wide));
+	s->level += (float)(GAIN * s->scale * step);
+	s->scale = fmaxf(SCALE_MIN, s->scale * (float)exp(GAIN * wide));
 	s->hours += s->hours < 1e6f ? 1 : 0;
 }

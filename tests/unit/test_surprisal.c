@@ -55,7 +55,7 @@ static void usual_is_learned_slowly(void **state)
 	(void)state;
 	struct nj_surprisal busy = {0};
 	double before = nj_surprisal_rate(&busy, &usual);
-	for (unsigned h = 0; h < 100; h++)
+	for (unsigned h = 0; h < 1000; h++)
 		nj_surprisal_learn(&busy, 20 + h % 5, &usual);
 	assert_true(nj_surprisal_rate(&busy, &usual) > 3 * before);
 	struct nj_surprisal poisoned = {0};
