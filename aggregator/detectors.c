@@ -23,6 +23,16 @@ const struct nj_detector *const nj_detectors[NJ_DETECTORS] = {
 	[NJ_DETECTOR_WEB] = &nj_detector_web,
 	[NJ_DETECTOR_RECON] = &nj_detector_recon,
 	[NJ_DETECTOR_LATERAL] = &nj_detector_lateral,
+	[NJ_DETECTOR_AI_TURNS] = &nj_detector_ai_turns,
+	[NJ_DETECTOR_AI_UPLOAD] = &nj_detector_ai_upload,
+	[NJ_DETECTOR_AI_MAILBOX] = &nj_detector_ai_mailbox,
+	[NJ_DETECTOR_POLICY_UNREGISTERED] = &nj_detector_policy_unregistered,
+	[NJ_DETECTOR_POLICY_REACH] = &nj_detector_policy_reach,
+	[NJ_DETECTOR_POLICY_SECRETS] = &nj_detector_policy_secrets,
+	[NJ_DETECTOR_POLICY_PROVIDER] = &nj_detector_policy_provider,
+	[NJ_DETECTOR_POLICY_TOOL] = &nj_detector_policy_tool,
+	[NJ_DETECTOR_POLICY_VOLUME] = &nj_detector_policy_volume,
+	[NJ_DETECTOR_POLICY_HOURS] = &nj_detector_policy_hours,
 };
 
 double nj_ln_clamp(double ln_p)

@@ -23,6 +23,7 @@
 
 #define FADE         0.1f /* weight of the newest exchange in the means */
 #define PORT_KNOWN   0.1  /* a port of the endpoint list alone */
+#define EXCESS_TURNS 4    /* questions before one can be larger than usual */
 #define UPLOAD_BYTES 65536.0
 #define BITS_ADMIN   1.5
 #define BITS_SECRETS 3.0
@@ -97,6 +98,19 @@ static struct nj_brain *brain_of(const struct nj_judgement *judgement, struct nj
 	return brain;
 }
 
+static void add_excess(struct nj_brain *brain, const struct nj_exchange *exchange)
+{
+	uint64_t hour = exchange->end_ns / NJ_HOUR_NS;
+	if (brain->excess_hour < hour) {
+		brain->excess_hour = hour;
+		brain->excess = 0;
+		brain->excess_told = 0;
+	}
+	double usual = fmax(nj_growth_median(&brain->growth), nj_growth_latest(&brain->growth));
+	if (brain->growth.n >= EXCESS_TURNS && (double)exchange->bytes_up > 2 * usual)
+		brain->excess += (float)((double)exchange->bytes_up - 2 * usual);
+}
+
 static void add_exchange(struct nj_brain *brain, const struct nj_exchange *exchange)
 {
 	float weight = brain->loop.turns < 10 ? 1.0f / (float)(brain->loop.turns + 1) : FADE;
@@ -105,6 +119,7 @@ static void add_exchange(struct nj_brain *brain, const struct nj_exchange *excha
 	brain->stream += weight * (score - brain->stream);
 	brain->api += weight * (api - brain->api);
 	nj_loop_add(&brain->loop, exchange->start_ns, exchange->end_ns);
+	add_excess(brain, exchange);
 	nj_growth_add(&brain->growth, exchange->bytes_up);
 	brain->bytes_up = nj_add_saturating(brain->bytes_up, exchange->bytes_up);
 	brain->bytes_down = nj_add_saturating(brain->bytes_down, exchange->bytes_down);

@@ -56,7 +56,9 @@
 	X(edge_hour_level, 1.5, 0, 20, "ln(1 + bits of surprise) in an hour's new services at home")                   \
 	X(edge_hour_scale, 1.0, 0.1, 10, "its scale")                                                                  \
 	X(edge_sum_level, 2.0, 0, 20, "ln(1 + bits) of their sum, beyond that rate, over days")                        \
-	X(edge_sum_scale, 0.75, 0.1, 10, "its scale")
+	X(edge_sum_scale, 0.75, 0.1, 10, "its scale")                                                                  \
+	X(model_excess_level, 13.8, 0, 40, "ln(1 + bytes) an hour sent to a model beyond the growth of questions")     \
+	X(model_excess_scale, 1.0, 0.1, 10, "its scale")
 
 struct nj_prior {
 	char source[32];

@@ -37,6 +37,9 @@ struct nj_brain {
 	struct nj_addr peer; /* of the latest exchange */
 	uint64_t first_ns, last_ns;
 	uint64_t bytes_up, bytes_down;
+	uint64_t excess_hour; /* that excess counts, since the epoch */
+	float excess;         /* bytes of questions beyond twice the one before and the median */
+	uint32_t excess_told; /* growth step at the last look */
 	uint64_t looked;      /* loop.turns at the last judgement */
 	float stream, api;    /* faded means over exchanges: stream score, share of the API's form; 0..1 */
 	float p_llm, agentic; /* at the last judgement */

@@ -90,6 +90,8 @@ bool nj_label_fits_detector(const char *label, const char *detector)
 		{"web-enum", "web-enum"},
 		{"beacon", "beacon"},
 		{"c2", "beacon"},
+		{"lateral", "lateral"},
+		{"lateral", "recon-quiet"},
 		{"mixed", ""},
 	};
 	for (size_t i = 0; i < sizeof fits / sizeof fits[0]; i++) {

@@ -67,6 +67,11 @@ double nj_growth_score(const struct nj_growth *growth)
 	return (double)rises / (k - 1);
 }
 
+double nj_growth_latest(const struct nj_growth *growth)
+{
+	return growth->n > 0 ? up_before(growth, 0) : 0;
+}
+
 double nj_growth_median(const struct nj_growth *growth)
 {
 	double up[NJ_GROWTH_RING];

@@ -25,6 +25,7 @@ static_assert(sizeof(struct nj_growth) == 80, "one a (client, peer)");
 void nj_growth_add(struct nj_growth *growth, uint64_t up_bytes);
 double nj_growth_score(
 	const struct nj_growth *growth); /* G, -1..1: (rises - falls)/(K - 1) of the last K; 0 with fewer than 3 */
+double nj_growth_latest(const struct nj_growth *growth); /* bytes of the latest; 0 with none */
 double nj_growth_median(
 	const struct nj_growth *growth); /* bytes of the last 16, without the latest; 0 with fewer than 4 */
 
