@@ -153,18 +153,6 @@ static void judge_brain(const struct nj_block_ai *ai, struct nj_brain *brain)
 	struct nj_agentic agentic;
 	double growth = nj_growth_score(&brain->growth);
 	nj_loop_judge(&brain->loop, &ai->actions, brain->action_peer, &loop);
-	nj_agentic_judge(&(struct nj_agentic_evidence){.turns = loop.turns,
-						       .nats = loop.nats,
-						       .loop = loop.loop,
-						       .z = loop.z,
-						       .growth = growth,
-						       .turn_s = loop.turn_s,
-						       .duty = loop.duty},
-			 &agentic);
-	brain->agentic = (float)agentic.score;
-	brain->nats = (float)loop.nats;
-	brain->back = (float)loop.loop;
-	brain->z = (float)loop.z;
 	double known = nj_brain_is_marked(brain) ? 1 : (brain->flags & NJ_EXCHANGE_KNOWN_PORT) != 0 ? PORT_KNOWN : 0;
 	brain->p_llm = (float)nj_llm_p(&(struct nj_llm_evidence){
 		.known = known,
@@ -173,6 +161,20 @@ static void judge_brain(const struct nj_block_ai *ai, struct nj_brain *brain)
 		.growth = growth,
 		.turn_s = loop.turn_s,
 		.exchanges = brain->loop.turns < UINT32_MAX ? (uint32_t)brain->loop.turns : UINT32_MAX});
+	nj_agentic_judge(&(struct nj_agentic_evidence){.turns = loop.turns,
+						       .nats = loop.nats,
+						       .loop = loop.loop,
+						       .z = loop.z,
+						       .growth = growth,
+						       .turn_s = loop.turn_s,
+						       .pause_s = loop.pause_s,
+						       .duty = loop.duty,
+						       .p_llm = (double)brain->p_llm},
+			 &agentic);
+	brain->agentic = (float)agentic.score;
+	brain->nats = (float)loop.nats;
+	brain->back = (float)loop.loop;
+	brain->z = (float)loop.z;
 	brain->looked = brain->loop.turns;
 }
 

@@ -1,8 +1,12 @@
-/*   agentic = s( w [ 1.2 nats g + 2 loop g + growth+ + 0.7 in_band ] + 0.7 duty - 3 ),   s(x) = 1/(1 + e^-x)
+/*   agentic = s( w [ 1.2 nats g + 2 loop g + 0.5 z + growth+ + 0.7 in_band + 2 quick p_llm ] + 0.7 duty - 2.5 )
  *
- * with g = clip(z/2, 0, 1): an interleave that circular shifts show as well is no interleave; w = turns/(turns + 4).
- * Nats enter within 0..3.7, growth within 0..1. The weights are derived by hand, not learned from any capture; a full
- * loop of 32 turns at 8 s gives 0.999, a chat whose reader does nothing else 0.1, no exchange 0.05.
+ * with s(x) = 1/(1 + e^-x); g = clip(z/2, 0, 1): an interleave that circular shifts show as well is no interleave;
+ * quick: 0.05 to 4 s from answer to next question in the middle; w = turns/(turns + 4). Nats enter within 0..3.7, z
+ * within 0..6, growth within 0..1. What z and quick say counts by itself, because an agent that works on its own disk
+ * most turns acts on the network after few answers, yet hardly ever otherwise, and asks again faster than anybody
+ * reads. The weights were set by hand and looked at on development recordings; a full loop of 32 turns at 8 s gives
+ * 0.999, a chat whose reader does nothing else 0.2, no exchange 0.08. A batch job that asks a model for each of its
+ * records scores as an agent.
  *
  *   p_llm = s( 4 stream + 2.5 api + growth+ + 0.7 in_band + ln(n/8)/2 - 3.5 ),  at most 0.9; with a known endpoint
  *           known + (1 - known) p
@@ -18,8 +22,11 @@
 #define TURN_MIN_S  1.5
 #define TURN_MAX_S  40.0
 #define NATS_MAX    3.7
+#define Z_MAX       6.0
 #define TURNS_PRIOR 4.0
-#define INTERCEPT   (-3.0)
+#define INTERCEPT   (-2.5)
+#define QUICK_MIN_S 0.05
+#define QUICK_MAX_S 4.0
 
 static double clip(double x, double low, double high)
 {
@@ -100,7 +107,10 @@ void nj_agentic_judge(const struct nj_agentic_evidence *evidence, struct nj_agen
 	double *part = ret_agentic->part;
 	double gate = clip(evidence->z / 2, 0, 1), w = evidence->turns / (evidence->turns + TURNS_PRIOR);
 	part[NJ_AGENTIC_NATS] = w * gate * 1.2 * clip(evidence->nats, 0, NATS_MAX);
+	part[NJ_AGENTIC_Z] = w * 0.5 * clip(evidence->z, 0, Z_MAX);
 	part[NJ_AGENTIC_LOOP] = w * gate * 2 * clip(evidence->loop, 0, 1);
+	bool quick = evidence->pause_s >= QUICK_MIN_S && evidence->pause_s <= QUICK_MAX_S;
+	part[NJ_AGENTIC_QUICK] = w * 2 * quick * clip(evidence->p_llm, 0, 1);
 	part[NJ_AGENTIC_GROWTH] = w * clip(evidence->growth, 0, 1);
 	part[NJ_AGENTIC_TURN] = w * 0.7 * in_band(evidence->turn_s);
 	part[NJ_AGENTIC_DUTY] = 0.7 * clip(evidence->duty, 0, 1);

@@ -46,7 +46,9 @@ double nj_llm_p(const struct nj_llm_evidence *evidence);
 
 enum nj_agentic_part {
 	NJ_AGENTIC_NATS,   /* acts right after answers */
+	NJ_AGENTIC_Z,      /* more so than the same times shifted */
 	NJ_AGENTIC_LOOP,   /* and asks again when the action is done */
+	NJ_AGENTIC_QUICK,  /* asks a likely model again faster than anybody reads */
 	NJ_AGENTIC_GROWTH, /* sends more each turn */
 	NJ_AGENTIC_TURN,   /* at the pace of a model, 1.5 to 40 s */
 	NJ_AGENTIC_DUTY,   /* for much of the hour */
@@ -55,12 +57,12 @@ enum nj_agentic_part {
 
 struct nj_agentic_evidence {
 	uint32_t turns;
-	double nats, loop, z, growth, turn_s, duty;
+	double nats, loop, z, growth, turn_s, pause_s, duty, p_llm;
 };
 
 struct nj_agentic {
 	double score;                  /* 0..1 */
-	double part[NJ_AGENTIC_PARTS]; /* log odds each adds; their sum less 3 is the score's */
+	double part[NJ_AGENTIC_PARTS]; /* log odds each adds; their sum less 2.5 is the score's */
 };
 
 /* What is not finite counts as 0. Few turns count for less: n/(n + 4). */

@@ -1,10 +1,16 @@
 /* With exchanges k = 1..n that end at E_k, actions towards other peers, and W = 3 s:
  *
  *   X_k = 1  if an action begins in (E_k, E_k + W]
- *   q0       = 1 - e^(-lambda W), lambda the rate of actions outside all exchanges and outside all (E_k, E_k + W], kept
- * in 0.02..0.8 nats     = 1/n sum [ X_k ln(r/q0) + (1 - X_k) ln((1 - r)/(1 - q0)) ],  r = 0.8 Y_k = 1  if the next
- * exchange begins within 5 s of the end of the last action of the turn (or while it still runs) loop     = 1/n sum X_k
- * Y_k
+ *
+ *   Y_k = 1  if the next exchange begins within 5 s of the end of the last action of the turn (or while it still runs)
+ *
+ *   loop     = 1/n sum X_k Y_k
+ *
+ *   nats     = 1/n sum [ X_k ln(r/q0) + (1 - X_k) ln((1 - r)/(1 - q0)) ],  r = 0.8
+ *
+ *   q0       = 1 - e^(-lambda W), kept in 0.02..0.8; lambda the rate of actions outside turns, drawn to one a minute by
+ *              a minute's weight. A turn is the exchange, the W after it, and the W after the end of each action in it:
+ *              agents do several things on one answer
  *
  * A host that acts in bursts all day has a high q0 outside its turns as well, and nats says so. What nats cannot see is
  * an activity that merely comes and goes together with the exchanges (both by day, say). So the exchanges are moved
@@ -25,16 +31,19 @@
 #include <stdbool.h>
 #include <string.h>
 
-#define ACT_MS      3000
-#define RETURN_MS   5000
-#define ACT_CHANCE  0.8
-#define BASE_MIN    0.02
-#define BASE_MAX    0.8 /* more would make it evidence to act less than usual */
-#define SHIFT_MS    63700
-#define SD_MIN      0.03
-#define SAME_ACT_MS 1000
-#define LASTED_MS   16u
-#define FORGET_MS   (UINT64_C(1) << 30) /* 12 days of silence: 32 bits would soon be ambiguous */
+#define ACT_MS        3000
+#define RETURN_MS     5000
+#define ACT_CHANCE    0.8
+#define BASE_MIN      0.02
+#define BASE_MAX      0.8 /* more would make it evidence to act less than usual */
+#define PRIOR_ACTIONS 1.0 /* a rate from little idle time is drawn to one action a minute */
+#define PRIOR_MS      60000.0
+#define SHIFT_MS      63700
+#define DUTY_MINUTES  10 /* a younger loop is taken as if it had been watched so long */
+#define SD_MIN        0.03
+#define SAME_ACT_MS   1000
+#define LASTED_MS     16u
+#define FORGET_MS     (UINT64_C(1) << 30) /* 12 days of silence: 32 bits would soon be ambiguous */
 
 static_assert(NJ_LOOP_TURNS <= NJ_SMALL_MAX, "turn times are sorted on the stack");
 
@@ -179,6 +188,7 @@ struct scene {
 	int64_t length; /* of the time looked at */
 	uint32_t turns, actions;
 	struct span exchange[NJ_LOOP_TURNS];
+	int64_t reach[NJ_LOOP_TURNS]; /* until when an action counts as following that answer */
 	struct span action[NJ_LOOP_ACTIONS];
 };
 
@@ -204,13 +214,23 @@ static void look(const struct nj_loop *loop, const struct nj_actions *actions, u
 			scene->action[scene->actions++] = span;
 	}
 	scene->length = scene->turns > 0 ? scene->exchange[scene->turns - 1].end + ACT_MS : 0;
+	for (uint32_t k = 0; k < scene->turns; k++) {
+		scene->reach[k] = scene->exchange[k].end + ACT_MS;
+		for (uint32_t i = 0; i < scene->actions; i++)
+			if (scene->action[i].start > scene->exchange[k].end &&
+			    scene->action[i].start <= scene->reach[k] &&
+			    scene->action[i].end + ACT_MS > scene->reach[k])
+				scene->reach[k] = scene->action[i].end + ACT_MS;
+		if (scene->reach[k] > scene->length)
+			scene->reach[k] = scene->length;
+	}
 }
 
-/* Whether t lies in an exchange or in the W after one; *ret_covered* gets the length of all of them together. */
+/* Whether t lies in an exchange or in what follows one. */
 static bool is_covered(const struct scene *scene, int64_t t)
 {
 	for (uint32_t i = 0; i < scene->turns; i++)
-		if (t >= scene->exchange[i].start && t <= scene->exchange[i].end + ACT_MS)
+		if (t >= scene->exchange[i].start && t <= scene->reach[i])
 			return true;
 	return false;
 }
@@ -224,9 +244,9 @@ static int64_t covered_ms(const struct scene *scene)
 		for (uint32_t i = 0; i < scene->turns; i++) {
 			const struct span *exchange = &scene->exchange[i];
 			int64_t from = exchange->start > until ? exchange->start : until;
-			if (exchange->end + ACT_MS > until && from < start) {
+			if (scene->reach[i] > until && from < start) {
 				start = from;
-				end = exchange->end + ACT_MS;
+				end = scene->reach[i];
 			}
 		}
 		if (start == INT64_MAX)
@@ -239,10 +259,10 @@ static int64_t covered_ms(const struct scene *scene)
 
 static double base_rate(const struct scene *scene)
 {
-	double outside = 0, idle_ms = (double)(scene->length - covered_ms(scene));
+	double outside = PRIOR_ACTIONS, idle_ms = PRIOR_MS + fmax(0, (double)(scene->length - covered_ms(scene)));
 	for (uint32_t i = 0; i < scene->actions; i++)
 		outside += scene->action[i].start < scene->length && !is_covered(scene, scene->action[i].start);
-	double rate = outside / fmax(idle_ms, ACT_MS);
+	double rate = outside / idle_ms;
 	return fmin(fmax(-expm1(-rate * ACT_MS), BASE_MIN), BASE_MAX);
 }
 
@@ -310,15 +330,35 @@ static double median_turn_s(const struct nj_loop *loop)
 	return nj_median(gap, loop->n - 1);
 }
 
+/* Exchanges that overlap (parallel agents) have no pause between them. */
+static double median_pause_s(const struct nj_loop *loop)
+{
+	double gap[NJ_LOOP_TURNS];
+	if (loop->n < 2)
+		return 0;
+	for (uint32_t i = 1; i < loop->n; i++) {
+		int32_t pause_ms = (int32_t)(loop->exchange[i].start_ms - loop->exchange[i - 1].end_ms);
+		gap[i - 1] = pause_ms > 0 ? pause_ms / 1000.0 : 0;
+	}
+	return nj_median(gap, loop->n - 1);
+}
+
+static double duty_of(const struct nj_loop *loop)
+{
+	uint64_t hour = loop->minutes & ((UINT64_C(1) << 60) - 1);
+	int known = hour != 0 ? 64 - __builtin_clzll(hour) : 0; /* minutes since the earliest one of the hour */
+	return __builtin_popcountll(hour) / (double)(known > DUTY_MINUTES ? known : DUTY_MINUTES);
+}
+
 void nj_loop_judge(const struct nj_loop *loop, const struct nj_actions *actions, uint64_t peer_hash,
 		   struct nj_loop_verdict *ret_verdict)
 {
 	struct scene scene;
 	look(loop, actions, (uint16_t)peer_hash, &scene);
-	*ret_verdict = (struct nj_loop_verdict){
-		.turns = scene.turns,
-		.turn_s = median_turn_s(loop),
-		.duty = __builtin_popcountll(loop->minutes & ((UINT64_C(1) << 60) - 1)) / 60.0};
+	*ret_verdict = (struct nj_loop_verdict){.turns = scene.turns,
+						.turn_s = median_turn_s(loop),
+						.pause_s = median_pause_s(loop),
+						.duty = duty_of(loop)};
 	if (scene.turns < NJ_LOOP_TURN_MIN)
 		return;
 	double n = scene.turns, base = base_rate(&scene);

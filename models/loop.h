@@ -64,7 +64,8 @@ struct nj_loop_verdict {
 	double loop;    /* share that acted and asked again within 5 s of the action's end: the return leg */
 	double z;       /* loop against its circular shifts, -33..33 */
 	double turn_s;  /* median time from answer to answer; 0 with fewer than two */
-	double duty;    /* share of the last hour's minutes with an exchange */
+	double pause_s; /* median time from an answer to the next question; 0 with fewer than two */
+	double duty;    /* share of minutes with an exchange, of the last hour or since the first; at least ten */
 	double actions_a_turn;
 };
 

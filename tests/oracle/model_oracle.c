@@ -437,7 +437,9 @@ static double agentic(double *in, unsigned n)
 						       .z = in[3],
 						       .growth = in[4],
 						       .turn_s = in[5],
-						       .duty = in[6]},
+						       .duty = in[6],
+						       .pause_s = in[7],
+						       .p_llm = in[8]},
 			 &verdict);
 	return verdict.score;
 }

@@ -271,10 +271,17 @@ def loop_case(exchanges, actions, model=7):
     span = exchanges[-1][1] + 3
     grid = np.arange(0, span, 0.001) + 0.0005
     covered = np.zeros(len(grid), dtype=bool)
-    for a, b in exchanges:
-        covered |= (grid >= a) & (grid <= b + 3)
-    idle = max((~covered).sum() * 0.001, 3)
-    outside = sum(1 for a, _ in others if a < span and not any(s <= a <= e + 3 for s, e in exchanges))
+    reach = []
+    for _, end in exchanges:
+        until = end + 3
+        for a, b in others:
+            if end < a <= until:
+                until = max(until, b + 3)
+        reach.append(until)
+    for (a, _), until in zip(exchanges, reach):
+        covered |= (grid >= a) & (grid <= until)
+    idle = (~covered).sum() * 0.001 + 60
+    outside = 1 + sum(1 for a, _ in others if a < span and not any(s <= a <= u for (s, _), u in zip(exchanges, reach)))
     q0 = min(max(1 - math.exp(-outside / idle * 3), 0.02), 0.8)
 
     def turns(shift):
@@ -387,9 +394,11 @@ def agents():
     for _ in range(12):
         turns, nats, loop = int(rng.integers(0, 40)), rng.uniform(-2, 5), rng.uniform(0, 1)
         z, growth, turn, duty = rng.normal(1, 3), rng.uniform(-1, 1), rng.lognormal(2, 1.5), rng.uniform(0, 1)
+        pause, p_llm = rng.lognormal(1, 1.5), rng.uniform(0, 1)
         w, g, band = turns / (turns + 4), np.clip(z / 2, 0, 1), 1.5 <= turn <= 40
-        odds = w * (g * (1.2 * np.clip(nats, 0, 3.7) + 2 * loop) + max(0, growth) + 0.7 * band) + 0.7 * duty - 3
-        emit("agentic", special.expit(odds), turns, nats, loop, z, growth, turn, duty)
+        odds = w * (g * (1.2 * np.clip(nats, 0, 3.7) + 2 * loop) + 0.5 * np.clip(z, 0, 6) + max(0, growth) + 0.7 * band +
+                    2 * (0.05 <= pause <= 4) * p_llm) + 0.7 * duty - 2.5
+        emit("agentic", special.expit(odds), turns, nats, loop, z, growth, turn, duty, pause, p_llm)
         known, stream, api = rng.choice([0, 0.1, 1]), rng.uniform(0, 1), rng.uniform(0, 1)
         odds = (4 * stream + 2.5 * api + max(0, growth) + 0.7 * band +
                 np.clip(math.log(max(turns, 0.5) / 8) / 2, -1.5, 1) - 3.5)

@@ -10,6 +10,7 @@ struct sample_loop {
 	uint16_t flags;                   /* marks of its exchanges */
 	uint16_t score;                   /* of its answers */
 	double t_s;                       /* now, since SAMPLE_T0_NS */
+	double reads_s;                   /* between what was done and the next question, beside 0.05..0.4 s */
 	uint64_t up;                      /* bytes of the next question */
 	uint64_t random;
 	uint32_t turns;
@@ -57,7 +58,9 @@ __attribute__((unused)) static struct nj_window *sample_loop_window(struct sampl
 		if (contact != NULL)
 			sample_act(window, contact, (uint32_t)((began_s - begin_s) * 1000),
 				   (uint32_t)((done_s - begin_s) * 1000));
-		loop->t_s = done_s + sample_loop_draw(loop, 0.05, 0.4);
+		loop->t_s = done_s + loop->reads_s + sample_loop_draw(loop, 0.05, 0.4);
+		if (loop->t_s >= end_s)
+			return window;
 	}
 }
 

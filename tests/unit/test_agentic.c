@@ -14,7 +14,7 @@ static double score(struct nj_agentic_evidence evidence)
 {
 	struct nj_agentic verdict;
 	nj_agentic_judge(&evidence, &verdict);
-	double odds = -3;
+	double odds = -2.5;
 	for (int i = 0; i < NJ_AGENTIC_PARTS; i++)
 		odds += verdict.part[i];
 	assert_near(log(verdict.score / (1 - verdict.score)), odds, 1e-9); /* the parts are all there is */
@@ -26,8 +26,8 @@ static void a_full_loop_is_agentic_and_a_chat_is_not(void **state)
 	(void)state;
 	assert_true(score(full) > 0.95);
 	assert_true(score((struct nj_agentic_evidence){
-			    .turns = 32, .nats = -1.6, .growth = 0.4, .turn_s = 60, .duty = 0.5}) < 0.2);
-	assert_true(score((struct nj_agentic_evidence){0}) < 0.05);
+			    .turns = 32, .nats = -1.6, .growth = 0.4, .turn_s = 60, .duty = 0.5}) < 0.25);
+	assert_true(score((struct nj_agentic_evidence){0}) < 0.08);
 }
 
 static void an_interleave_the_null_shows_too_is_none(void **state)
@@ -36,6 +36,20 @@ static void an_interleave_the_null_shows_too_is_none(void **state)
 	struct nj_agentic_evidence confounded = full;
 	confounded.z = 0;
 	assert_true(score(confounded) < 0.5);
+}
+
+static void quick_questions_count_only_with_a_model(void **state)
+{
+	(void)state;
+	struct nj_agentic_evidence slow = {
+		.turns = 20, .nats = -1, .growth = 0.5, .turn_s = 6, .duty = 0.5, .pause_s = 9};
+	struct nj_agentic_evidence quick = slow;
+	quick.pause_s = 1.5;
+	quick.p_llm = slow.p_llm = 0.9;
+	assert_true(score(quick) > 0.5);
+	assert_true(score(slow) < 0.3);
+	quick.p_llm = 0; /* some service polled quickly */
+	assert_true(score(quick) < 0.3);
 }
 
 static void few_turns_weigh_little(void **state)
@@ -140,6 +154,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_full_loop_is_agentic_and_a_chat_is_not),
 		cmocka_unit_test(an_interleave_the_null_shows_too_is_none),
+		cmocka_unit_test(quick_questions_count_only_with_a_model),
 		cmocka_unit_test(few_turns_weigh_little),
 		cmocka_unit_test(growth_counts_rises),
 		cmocka_unit_test(a_name_is_evidence_but_never_required),

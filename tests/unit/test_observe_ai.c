@@ -106,8 +106,9 @@ static void a_reader_is_no_agent(void **state)
 				   .brain = "203.0.113.5",
 				   .name = "chat.example-llm.com",
 				   .flags = NJ_EXCHANGE_KNOWN_NAME,
+				   .reads_s = 8,
 				   .act = does_nothing};
-	struct sample_loop web = {.agent = "10.20.1.7", .brain = "203.0.113.7", .act = does_nothing};
+	struct sample_loop web = {.agent = "10.20.1.7", .brain = "203.0.113.7", .reads_s = 3, .act = does_nothing};
 	for (int i = 0; i < 30; i++) {
 		sample_loop_window(b, &chat);
 		sample_loop_window(b, &web);
