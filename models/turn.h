@@ -23,7 +23,7 @@ enum nj_turn_act {
 
 #define NJ_TURN_CLIP      3.0
 #define NJ_TURN_PRIOR     (-4.0) /* ln odds that a looping agent attacks, before anything is seen: 1 in 55 */
-#define NJ_TURN_TURNS_MIN 4
+#define NJ_TURN_TURNS_MIN 8
 
 struct nj_turns {
 	uint64_t t_ns;

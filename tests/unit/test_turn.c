@@ -66,7 +66,7 @@ static void few_turns_leave_the_prior(void **state)
 {
 	(void)state;
 	struct nj_turns turns = {0};
-	nj_turns_add(&turns, 0, 3);
+	nj_turns_add(&turns, 0, 7);
 	nj_turns_act(&turns, 0, NJ_TURN_SECRETS, 3);
 	assert_near(judged(&turns).odds, NJ_TURN_PRIOR, 0);
 	nj_turns_add(&turns, 0, 1);
