@@ -188,6 +188,8 @@ static bool decide(struct nj_look *l)
 		memset(l->state->packets, 0, sizeof l->state->packets);
 	if (kind == NJ_LOOK_TLS)
 		nj_look_tls_begin(l);
+	else if (kind == NJ_LOOK_HTTP)
+		nj_look_http_begin(l);
 	return kind != NJ_LOOK_UNDECIDED;
 }
 

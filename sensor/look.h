@@ -6,6 +6,7 @@
 
 #include "sensor/dialogue.h"
 #include "sensor/inspect.h"
+#include "sensor/json_rpc.h"
 #include "sensor/parse.h"
 #include "sensor/quic.h"
 #include "sensor/stream.h"
@@ -44,6 +45,10 @@ struct nj_inspection {
 		struct {
 			uint64_t request_from, response_from; /* payload bytes of a side before it began */
 			uint64_t request_bytes;
+			uint32_t body_next; /* sequence number at which a POST's body goes on */
+			bool posted;        /* the request under way is a POST that is followed */
+			bool is_mcp;        /* its head has headers of the Model Context Protocol */
+			struct nj_json_rpc rpc;
 		};
 		struct {
 			uint8_t quic_id[NJ_QUIC_ID_MAX]; /* of the client's first Initial: its keys are made of it */
@@ -133,6 +138,7 @@ void nj_look_tls_begin(struct nj_look *look);
 void nj_look_tls(struct nj_look *look);
 void nj_look_tls_finish(struct nj_look *look);
 void nj_look_ssh(struct nj_look *look);
+void nj_look_http_begin(struct nj_look *look);
 void nj_look_http(struct nj_look *look);
 void nj_look_http_finish(struct nj_look *look);
 void nj_look_quic_begin(struct nj_look *look);

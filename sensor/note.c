@@ -434,6 +434,30 @@ void nj_note_dialogue(struct nj_note *note, const struct nj_flow_hot *hot, const
 		nj_ledger_exchange(note->ledger, agent, &exchange);
 }
 
+void nj_note_tool(struct nj_note *note, const struct nj_flow_hot *hot, const struct nj_flow *flow,
+		  const struct nj_note_call *call)
+{
+	unsigned server = !client_of(hot);
+	uint32_t agent = client_agent(note, hot, flow);
+	struct nj_tool tool = {.peer = flow->key.addr[server],
+			       .port = flow->key.port[server],
+			       .kind = (uint8_t)call->kind,
+			       .external = flow->external >> server & 1,
+			       .calls = 1,
+			       .first_ns = call->t_ns};
+	text_cut(tool.method, sizeof tool.method, call->method, false);
+	text_cut(tool.name, sizeof tool.name, call->name, false);
+	nj_ledger_features(note->ledger, agent)->tool_calls++;
+	nj_ledger_tool(note->ledger, agent, &tool);
+	if (tool.name[0] == '\0')
+		return;
+	uint8_t named[sizeof tool.peer + sizeof tool.port + sizeof tool.name];
+	memcpy(named, &tool.peer, sizeof tool.peer);
+	memcpy(named + sizeof tool.peer, &tool.port, sizeof tool.port);
+	memcpy(named + sizeof tool.peer + sizeof tool.port, tool.name, sizeof tool.name);
+	nj_ledger_distinct(note->ledger, agent, NJ_LEDGER_tool_names, named, sizeof named);
+}
+
 uint64_t nj_note_bytes(const struct nj_flow_hot *hot, const struct nj_flow *flow, unsigned side)
 {
 	return flow->bytes[side] + nj_flow_window_bytes(hot, flow, side);

@@ -78,6 +78,15 @@ void nj_note_exchange(struct nj_note *note, const struct nj_flow_hot *hot, const
 void nj_note_dialogue(struct nj_note *note, const struct nj_flow_hot *hot, const struct nj_flow *flow,
 		      struct nj_dialogue *dialogue);
 
+/* A method called on the flow's server in clear text; texts are printable. */
+struct nj_note_call {
+	enum nj_tool_kind kind;
+	const char *method, *name;
+	uint64_t t_ns;
+};
+void nj_note_tool(struct nj_note *note, const struct nj_flow_hot *hot, const struct nj_flow *flow,
+		  const struct nj_note_call *call);
+
 /* Of the flow's client so far: what *side* sent as payload. */
 uint64_t nj_note_bytes(const struct nj_flow_hot *hot, const struct nj_flow *flow, unsigned side);
 

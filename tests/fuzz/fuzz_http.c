@@ -1,4 +1,4 @@
-/* A request, or the first line of an answer. */
+/* A request, an answer, or header lines. */
 #include "sensor/http.h"
 
 #include <assert.h>
@@ -18,6 +18,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (nj_http_status(data, size, &status) == NJ_PARSE_DONE) {
 		assert(status >= 100);
 		assert(status <= 999);
+		struct nj_http_answer answer;
+		assert(nj_http_answer(data, size, &answer) == NJ_PARSE_DONE);
+		assert(answer.status == status);
 	}
+	struct nj_cursor head = nj_cursor_make(data, size);
+	struct nj_http_text name, value;
+	while (nj_http_header_next(&head, &name, &value))
+		assert(name.at >= data && name.size + value.size <= size && value.at + value.size <= data + size);
 	return 0;
 }
