@@ -25,7 +25,10 @@ static int devices_open(const struct nj_live_interface *i, struct nj_message *me
 	for (uint32_t k = 0; err == NJ_OK && k < i->lanes_n; k++) {
 		struct nj_tap *tap = &i->lane[k].tap[i->index];
 		err = nj_libpcap_open(&i->device, message, &tap->device);
-		if (err == NJ_OK && i->lanes_n > 1)
+		if (err < 0)
+			break;
+		nj_packet_socket_stamp(nj_libpcap_fd(tap->device));
+		if (i->lanes_n > 1)
 			err = nj_fanout_join(nj_libpcap_fd(tap->device), &group, message);
 	}
 	for (uint32_t k = 0; err == NJ_OK && k < i->lanes_n; k++)

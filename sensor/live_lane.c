@@ -35,7 +35,7 @@ static void kernel_drops_take(struct nj_live_lane *lane, const struct nj_tap *ta
 
 static bool is_open(const struct nj_tap *tap)
 {
-	return atomic_load_explicit(&tap->state, memory_order_acquire) == NJ_TAP_OPEN;
+	return atomic_load_explicit(&tap->state, memory_order_acquire) != NJ_TAP_NONE;
 }
 
 static void counts_show(struct nj_live_lane *lane)
@@ -146,12 +146,27 @@ static void take_aside(void *context, const struct nj_frame *frame)
 	gather_add(context, frame);
 }
 
-/* The device is of no further use, or was asked for. */
+/* The interface went down or away, or the coordinator wants the socket back: what is in the ring is read first. */
+static void tap_close_begin(struct nj_tap *tap)
+{
+	if (tap->closing_ns != 0)
+		return;
+	tap->closing_ns = tap->lane->steady_ns;
+	nj_packet_socket_shut(nj_libpcap_fd(tap->device));
+}
+
 static void tap_close(struct nj_tap *tap)
 {
 	kernel_drops_take(tap->lane, tap);
 	nj_libpcap_close(&tap->device);
+	tap->closing_ns = 0;
 	atomic_store_explicit(&tap->state, NJ_TAP_NONE, memory_order_release);
+}
+
+/* A shut ring has handed over all it has. */
+static bool is_drained(const struct nj_live_lane *lane, uint64_t shut_ns)
+{
+	return shut_ns != 0 && lane->steady_ns - shut_ns > DRAIN_ROUNDS * lane->clock->wait_ms * 1000000ull;
 }
 
 static uint32_t tap_read(struct nj_tap *tap, uint32_t frames_max,
@@ -159,6 +174,8 @@ static uint32_t tap_read(struct nj_tap *tap, uint32_t frames_max,
 {
 	int n = nj_libpcap_read(tap->device, frames_max, take, tap, NULL);
 	if (n < 0)
+		tap_close_begin(tap);
+	if (n <= 0 && is_drained(tap->lane, tap->closing_ns))
 		tap_close(tap);
 	return n > 0 ? (uint32_t)n : 0;
 }
@@ -256,7 +273,7 @@ static void take_orders(struct nj_live_lane *lane)
 {
 	for (uint32_t i = 0; i < lane->taps_n; i++)
 		if (atomic_load_explicit(&lane->tap[i].state, memory_order_acquire) == NJ_TAP_CLOSING)
-			tap_close(&lane->tap[i]);
+			tap_close_begin(&lane->tap[i]);
 	const struct nj_networks *home = atomic_load(&lane->home);
 	if (home != NULL) {
 		nj_worker_set_home(lane->worker, home);
@@ -288,7 +305,8 @@ static void wait_for_frames(const struct nj_live_lane *lane)
 static bool round_of(struct nj_live_lane *lane)
 {
 	uint32_t read;
-	lane->clock_ns = steady_ns() + (uint64_t)atomic_load(&lane->clock->event_offset_ns);
+	lane->steady_ns = steady_ns();
+	lane->clock_ns = lane->steady_ns + (uint64_t)atomic_load(&lane->clock->event_offset_ns);
 	uint64_t heard_ns = lane->taps_n == 1 ? read_straight(lane, &read) : read_merged(lane, &read);
 	if (heard_ns > lane->now_ns) {
 		lane->now_ns = heard_ns;
@@ -333,8 +351,7 @@ static void run(struct nj_live_lane *lane)
 		}
 		if (busy)
 			continue;
-		if (shut_ns != 0 && !holds_frames(lane) &&
-		    steady_ns() - shut_ns > DRAIN_ROUNDS * lane->clock->wait_ms * 1000000ull)
+		if (!holds_frames(lane) && is_drained(lane, shut_ns))
 			atomic_store(&lane->drained, true);
 		wait_for_frames(lane);
 	}

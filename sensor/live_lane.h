@@ -40,7 +40,8 @@ struct nj_tap {
 	uint32_t frames_n, frames_at, used;
 	uint8_t *bytes;
 	uint32_t bytes_max;
-	uint64_t empty_ns; /* event time by which the ring was empty */
+	uint64_t empty_ns;   /* event time by which the ring was empty */
+	uint64_t closing_ns; /* steady time since when it is only read empty; 0: it is not */
 };
 
 /* What a lane counts, since the start; the difference of two is of the time between. */
@@ -84,8 +85,9 @@ struct nj_live_lane {
 	_Alignas(64) _Atomic(uint64_t)
 		reached_ns; /* everything before has been told; UINT64_MAX: the thread has ended */
 	/* the lane's */
-	uint64_t now_ns, clock_ns;
-	bool any; /* the worker has seen a frame */
+	uint64_t now_ns;              /* event time reached */
+	uint64_t steady_ns, clock_ns; /* at the beginning of this round: steady clock, event clock */
+	bool any;                     /* the worker has seen a frame */
 	struct nj_lane_counts counts, told;
 	/* for others */
 	pthread_mutex_t lock;

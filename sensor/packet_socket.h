@@ -10,13 +10,15 @@
 
 #define NJ_FANOUT_NEW UINT32_MAX /* no group yet: the kernel is asked for a number nobody uses */
 
-/* The value of the socket option: spread by a hash that is the same for both directions, fragments put together first,
- * since all but the first carry no ports. Pure. */
+/* The value of the socket option: frames go where a program says. Pure. */
 uint32_t nj_fanout_word(uint32_t group);
 
-/* Joins the group, or founds one and tells its number. The order of joining is the order of workers. NJ_ERR_IO with a
- * message. */
+/* Joins the group; or founds one, with the program of sensor/spread.h, and tells its number. The order of joining is
+ * the order of workers. NJ_ERR_IO with a message. */
 NJ_MUST_CHECK int nj_fanout_join(int fd, uint32_t *group, struct nj_message *message);
+
+/* Frames are stamped when they are received, once for all who capture, and not by each socket when it gets them. */
+void nj_packet_socket_stamp(int fd);
 
 /* Frames the kernel could not put into the ring since the last call; 0 when it does not say. */
 uint32_t nj_packet_socket_drops(int fd);

@@ -28,9 +28,9 @@ struct live_run {
 	struct nj_sensor_config *reloaded; /* in force beside the first one, whose texts others keep; NULL: none yet */
 	struct nj_sensor_config *retired;  /* no longer in force, freed when all workers have taken the new one over */
 	struct nj_inventory *retired_inventory;
-	bool reload, stopped;
-	uint64_t stats_ns;           /* of the last line */
-	struct nj_lane_counts *told; /* per worker */
+	bool reload, taking, stopped; /* a reload is wanted; workers are taking one over; SIGTERM has come */
+	uint64_t stats_ns;            /* of the last line */
+	struct nj_lane_counts *told;  /* per worker */
 };
 
 static uint64_t clock_ns(clockid_t id)
@@ -137,8 +137,7 @@ static void reload(struct live_run *r)
 	r->retired_inventory = r->run.inventory;
 	r->reloaded = wanted;
 	r->run.inventory = inventory;
-	nj_log(NJ_LOG_NOTICE, "the configuration was read again and taken over");
-	nj_notify_ready("watching");
+	r->taking = true;
 }
 
 /* One reload at a time; what it replaces is kept until no worker looks at it any more. */
@@ -147,6 +146,11 @@ static void reload_step(struct live_run *r)
 	r->reload = nj_daemon_reload_wanted() || r->reload;
 	if (!nj_live_is_settled(r->live))
 		return;
+	if (r->taking) {
+		nj_log(NJ_LOG_NOTICE, "the configuration was read again and taken over");
+		nj_notify_ready("watching");
+	}
+	r->taking = false;
 	free(r->retired);
 	r->retired = NULL;
 	nj_inventory_free(&r->retired_inventory);

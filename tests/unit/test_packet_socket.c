@@ -10,10 +10,10 @@
 static void test_word(void **state)
 {
 	(void)state;
-	/* mode 0: by hash; 0x8000: fragments put together first; 0x2000: a number nobody uses */
-	assert_int_equal(nj_fanout_word(NJ_FANOUT_NEW), 0xa0000000u);
-	assert_int_equal(nj_fanout_word(0), 0x80000000u); /* the kernel's first number is 0 */
-	assert_int_equal(nj_fanout_word(0x1234), 0x80001234u);
+	/* mode 6: by a program; 0x2000: a number nobody uses */
+	assert_int_equal(nj_fanout_word(NJ_FANOUT_NEW), 0x20060000u);
+	assert_int_equal(nj_fanout_word(0), 0x00060000u); /* the kernel's first number is 0 */
+	assert_int_equal(nj_fanout_word(0x1234), 0x00061234u);
 }
 
 static void test_no_packet_socket_is_an_error_with_words(void **state)
