@@ -41,6 +41,8 @@ static const struct call calls[] = {
 	{"munmap", ALL},
 	{"mremap", ALL},
 	{"madvise", ALL},
+	{"mlock", ALL}, /* libsodium keeps secret keys out of swap */
+	{"munlock", ALL},
 	/* threads and their waiting */
 	{"futex", ALL},
 	{"futex_waitv", ALL},
