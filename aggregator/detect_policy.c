@@ -55,6 +55,18 @@ static bool is_model(const struct nj_judgement *judgement, const struct nj_view 
 	return false;
 }
 
+/* Listed as a provider by name or address, whatever it is used for: it need not be listed twice. "self-hosted" names
+ * nobody in particular. */
+static bool is_listed_provider(const struct nj_judgement *judgement, const struct nj_policy *policy,
+			       const struct nj_contact *contact)
+{
+	const struct nj_policy_list *list =
+		policy->providers.given ? &policy->providers : nj_inventory_ai_providers(judgement->inventory);
+	struct nj_policy_list named = *list;
+	named.self_hosted = false;
+	return list->given && nj_policy_names(&named, contact->name, &contact->peer, !contact->external);
+}
+
 typedef bool (*contact_rule)(const struct nj_judgement *judgement, const struct nj_view *view,
 			     const struct nj_policy *policy, const struct nj_contact *contact);
 
@@ -66,7 +78,7 @@ static bool is_outside_reach(const struct nj_judgement *judgement, const struct 
 	return !nj_policy_reaches(policy, contact->name, &contact->peer, !contact->external, contact->protocol,
 				  contact->port) &&
 	       nj_service_secrets(&contact->peer, contact->protocol, contact->port) == NULL &&
-	       !is_model(judgement, view, contact);
+	       !is_listed_provider(judgement, policy, contact) && !is_model(judgement, view, contact);
 }
 
 static bool is_forbidden_secret(const struct nj_judgement *judgement, const struct nj_view *view,
@@ -119,14 +131,14 @@ static void tell_contacts(const struct nj_judgement *judgement, const struct nj_
 	if (n == 0)
 		return;
 	const char *secret = nj_service_secrets(&contact[0]->peer, contact[0]->protocol, contact[0]->port);
+	nj_addr_text(&contact[0]->peer, peer);
+	bool named = contact[0]->name[0] != '\0' && strcmp(contact[0]->name, peer) != 0;
 	if (n > 1)
 		snprintf(more, sizeof more, " and %u more", n - 1);
 	snprintf(alert->summary, sizeof alert->summary,
 		 "the AI agent %s %s %s%s%s (%s)%s, which its entry in the inventory %s",
-		 nj_addr_text(&view->profile->agent.addr, agent), verb,
-		 contact[0]->name[0] != '\0' ? contact[0]->name : nj_addr_text(&contact[0]->peer, peer),
-		 contact[0]->name[0] != '\0' ? " at " : "",
-		 contact[0]->name[0] != '\0' ? nj_addr_text(&contact[0]->peer, peer) : "",
+		 nj_addr_text(&view->profile->agent.addr, agent), verb, named ? contact[0]->name : peer,
+		 named ? " at " : "", named ? peer : "",
 		 secret != NULL ? secret : nj_service_word(contact[0]->protocol, contact[0]->port, service), more,
 		 what);
 	nj_alert_add_feature(alert, "violations", "contacts", n, 0, NAN, 1);

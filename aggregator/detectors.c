@@ -33,6 +33,9 @@ const struct nj_detector *const nj_detectors[NJ_DETECTORS] = {
 	[NJ_DETECTOR_POLICY_TOOL] = &nj_detector_policy_tool,
 	[NJ_DETECTOR_POLICY_VOLUME] = &nj_detector_policy_volume,
 	[NJ_DETECTOR_POLICY_HOURS] = &nj_detector_policy_hours,
+	[NJ_DETECTOR_STAGING] = &nj_detector_staging,
+	[NJ_DETECTOR_CREDENTIALS] = &nj_detector_credentials,
+	[NJ_DETECTOR_REACTION] = &nj_detector_reaction,
 };
 
 double nj_ln_clamp(double ln_p)

@@ -167,11 +167,14 @@ struct nj_login {
 struct nj_profile {
 	struct nj_agent_id agent;
 	uint32_t group;
-	bool home, used; /* used: the slot of the table is */
+	bool home, used;        /* used: the slot of the table is */
+	uint8_t collected_told; /* growth step of what went out, at the last look at collected */
+	uint32_t collected_day; /* that collected counts */
 	uint64_t hash;
 	uint64_t first_ns, last_ns;
 	uint64_t windows;
 	uint64_t flows, flows_one_sided;
+	uint64_t collected;           /* bytes received as a client from peers at home, this day */
 	uint64_t fleet_day;           /* last day it was counted as active */
 	uint64_t bytes_out, bytes_in; /* all, for `nightjar agents` */
 	struct nj_span hour, day;

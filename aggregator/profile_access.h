@@ -33,7 +33,8 @@ struct nj_block_access {
 	struct nj_hll principals, services; /* distinct of the hour, Kerberos names */
 	uint64_t names_hour;
 	float principals_told, services_told;
-	uint32_t rc4, tickets; /* of the hour */
+	uint32_t rc4, tickets, denied; /* of the hour */
+	uint32_t reserved;
 };
 
 #endif

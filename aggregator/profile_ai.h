@@ -40,6 +40,9 @@ struct nj_brain {
 	uint64_t excess_hour; /* that excess counts, since the epoch */
 	float excess;         /* bytes of questions beyond twice the one before and the median */
 	uint32_t excess_told; /* growth step at the last look */
+	uint64_t check_ns;    /* latest block, or look at who watches; 0: none (detect_reaction.c) */
+	float check_turn_s;   /* median turn until then */
+	uint32_t check_turns; /* loop.turns then */
 	uint64_t looked;      /* loop.turns at the last judgement */
 	float stream, api;    /* faded means over exchanges: stream score, share of the API's form; 0..1 */
 	float p_llm, agentic; /* at the last judgement */
@@ -47,7 +50,9 @@ struct nj_brain {
 	uint16_t port, flow_port;
 	uint16_t flags;             /* enum nj_exchange_flag, of any exchange */
 	uint8_t protocol, api_kind; /* enum nj_ai_api */
-	uint8_t outside, reserved[3];
+	uint8_t outside;
+	uint8_t check_told; /* a change that followed was told */
+	uint8_t reserved[2];
 	char name[NJ_BRAIN_NAME_MAX];
 	char client[NJ_BRAIN_NAME_MAX];
 };

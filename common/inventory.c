@@ -11,7 +11,7 @@
 #define DECOYS_MAX 1024
 
 struct nj_inventory {
-	struct nj_networks home;
+	struct nj_networks home, monitors;
 	struct nj_inventory_agent *agents;
 	struct nj_inventory_decoy *decoys;
 	uint32_t agents_n, decoys_n;
@@ -83,14 +83,13 @@ static int take_network(const struct reader *r, const struct nj_yaml_node *node,
 	return NJ_OK;
 }
 
-static int take_home(const struct reader *r, const struct nj_yaml_node *node)
+static int take_networks(const struct reader *r, const struct nj_yaml_node *node, struct nj_networks *networks)
 {
-	struct nj_networks *home = &r->inventory->home;
-	int err = node->kind == NJ_YAML_LIST ? NJ_OK : FAIL(r, node, "home_networks must be a list");
-	home->n = 0;
-	for (node = node->first; err == NJ_OK && node != NULL; node = node->next)
-		err = home->n < NJ_NETWORKS_MAX ? take_network(r, node, &home->network[home->n++])
-						: FAIL(r, node, "more than %d home networks", NJ_NETWORKS_MAX);
+	int err = node->kind == NJ_YAML_LIST ? NJ_OK : FAIL(r, node, "%s must be a list", node->key);
+	networks->n = 0;
+	for (const struct nj_yaml_node *item = node->first; err == NJ_OK && item != NULL; item = item->next)
+		err = networks->n < NJ_NETWORKS_MAX ? take_network(r, item, &networks->network[networks->n++])
+						    : FAIL(r, item, "more than %d networks", NJ_NETWORKS_MAX);
 	return err;
 }
 
@@ -269,7 +268,9 @@ static int take_root(const struct reader *r, const struct nj_yaml_node *root)
 	int err = root->kind == NJ_YAML_MAP ? NJ_OK : FAIL(r, root, "must be a map");
 	for (const struct nj_yaml_node *node = root->first; err == NJ_OK && node != NULL; node = node->next) {
 		if (strcmp(node->key, "home_networks") == 0)
-			err = take_home(r, node);
+			err = take_networks(r, node, &r->inventory->home);
+		else if (strcmp(node->key, "monitors") == 0)
+			err = take_networks(r, node, &r->inventory->monitors);
 		else if (strcmp(node->key, "agents") == 0)
 			err = take_agents(r, node);
 		else if (strcmp(node->key, "decoys") == 0)
@@ -329,6 +330,11 @@ void nj_inventory_free(struct nj_inventory **inventory)
 const struct nj_networks *nj_inventory_home(const struct nj_inventory *inventory)
 {
 	return &inventory->home;
+}
+
+const struct nj_networks *nj_inventory_monitors(const struct nj_inventory *inventory)
+{
+	return &inventory->monitors;
 }
 
 const struct nj_policy_list *nj_inventory_ai_providers(const struct nj_inventory *inventory)

@@ -8,6 +8,7 @@
  *     - { address: 10.20.1.9, name: coder-1, ai: { providers: [api.anthropic.com] } }   # common/policy.h
  *   ai_providers: [api.anthropic.com, self-hosted]   # for AI agents whose own entry names none
  *   ai_unregistered: alert                           # or ignore; default: alert once any agent is registered
+ *   monitors: [10.20.30.5]                     # sensors and aggregators themselves: who looks at them looks at who watches
  *   decoys:
  *     - 10.20.9.9                              # any contact
  *     - { network: 10.20.250.0/24, ports: [22, 445], name: "empty rack" }
@@ -64,6 +65,8 @@ void nj_inventory_free(struct nj_inventory **inventory);
 const struct nj_networks *nj_inventory_home(const struct nj_inventory *inventory);
 /* *returns borrowed until* free; NULL when unknown. */
 const struct nj_inventory_agent *nj_inventory_agent(const struct nj_inventory *inventory, const struct nj_agent_id *id);
+/* Addresses of the watchers; none by default. *returns borrowed until* free. */
+const struct nj_networks *nj_inventory_monitors(const struct nj_inventory *inventory);
 /* Whom AI agents may think with whose own entry does not say it; not given: anybody. *returns borrowed until* free. */
 const struct nj_policy_list *nj_inventory_ai_providers(const struct nj_inventory *inventory);
 /* Whether an AI agent that is not registered is a violation. */

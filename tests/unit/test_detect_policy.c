@@ -86,6 +86,8 @@ static void reaches(struct nj_window *window)
 	sample_contact(window, sample_addr("10.20.20.7"), 25, 6, SAMPLE_REFUSED);   /* wrong service */
 	sample_contact(window, sample_addr("10.20.30.7"), 443, 6, SAMPLE_ANSWERED); /* wrong place */
 	sample_contact(window, sample_addr("10.20.30.8"), 443, 6, SAMPLE_GOES_ON)->role = NJ_ROLE_SERVER;
+	struct nj_contact *provider = sample_contact(window, sample_addr("203.0.113.6"), 443, 6, SAMPLE_ANSWERED);
+	snprintf(provider->name, sizeof provider->name, "api.example-llm.com"); /* allowed as whom it thinks with */
 }
 
 static void touches_secrets(struct nj_window *window)
