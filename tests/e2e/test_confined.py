@@ -130,6 +130,33 @@ class Confined(craft.Case):
             self.assertEqual(thread["NoNewPrivs"], "1", thread["Name"])
             self.assertEqual(thread["Seccomp"], "2" if self.kills else "0", thread["Name"])
 
+    def in_network(self, process, words):
+        subprocess.run(["nsenter", f"--net=/proc/{process.pid}/ns/net", "sh", "-ec", words], check=True)
+
+    def test_a_live_sensor_keeps_what_opens_an_interface_again(self):
+        """And nothing else: the interface is taken away and made anew while it runs, in a network namespace of its own."""
+        aggregator = self.start_aggregator()
+        config = self.configure("sensor", interfaces=["tap0"], aggregator=self.endpoint, journal=self.path("state/sensor.journal"), workers=2)
+        make = "ip link add tap0 type veth peer name wire0; ip link set tap0 up; ip link set wire0 up"
+        sensor = self.start("unshare", "--net", "sh", "-ec", make + '; exec "$0" "$@"', self.sensor, "--config", config)
+        self.wait_for(sensor, "confined to .*capability net_raw alone")
+        for thread in threads_of(sensor):
+            self.assertEqual(thread["Uid"].split(), [str(pwd.getpwnam(USER).pw_uid)] * 4, thread["Name"])
+            self.assertEqual((int(thread["CapEff"], 16), int(thread["CapPrm"], 16)), (1 << 13, 1 << 13), thread["Name"])
+            self.assertEqual(thread["Seccomp"], "2" if self.kills else "0", thread["Name"])
+        self.in_network(sensor, "ip link del tap0")
+        self.wait_for(sensor, "tap0: is down or gone")
+        self.in_network(sensor, make)
+        self.wait_for(sensor, "tap0: is open again")
+        self.in_network(sensor, "ip addr add 10.9.9.1/24 dev wire0; ping -c 3 -i 0.2 -W 1 10.9.9.2 >/dev/null || true")
+        sensor.terminate()
+        self.assertEqual(sensor.wait(PATIENCE_S), 0, self.said(sensor))
+        self.assertRegex(self.said(sensor), r"[1-9]\d* frames seen")
+        self.assertRegex(self.said(sensor), r" \+ 0 spooled \+ 0 dropped")
+        aggregator.terminate()
+        self.assertEqual(aggregator.wait(PATIENCE_S), 0)
+        self.assertRegex(self.said(aggregator), r"[1-9]\d* windows \(")
+
     def test_a_folder_that_is_not_its_own(self):
         """Root made it: the user it became cannot write there, and says where."""
         config = self.configure("aggregator", listen=self.endpoint, store=self.path("etc/store"))
