@@ -83,7 +83,8 @@ class Confined(craft.Case):
         return process
 
     def run_sensor(self, capture, **options):
-        config = self.configure("sensor", sensor="replay", aggregator=self.endpoint, journal=self.path("state/sensor.journal"), **options)
+        given = {"sensor": "replay", "aggregator": self.endpoint, "journal": self.path("state/sensor.journal"), **options}
+        config = self.configure("sensor", **given)
         sensor = self.start(self.sensor, "--config", config, "--read", capture)
         self.assertEqual(sensor.wait(PATIENCE_S), 0, self.said(sensor))
         return self.said(sensor)
@@ -129,6 +130,31 @@ class Confined(craft.Case):
             self.assertEqual({int(thread[key], 16) for key in ("CapEff", "CapPrm", "CapInh", "CapBnd", "CapAmb")}, {0}, thread["Name"])
             self.assertEqual(thread["NoNewPrivs"], "1", thread["Name"])
             self.assertEqual(thread["Seccomp"], "2" if self.kills else "0", thread["Name"])
+
+    def test_an_encrypted_link_and_its_keys_read_again(self):
+        """The keys are the user's; a sensor is let in and turned away by files and SIGHUP, under the confinement."""
+        keys = self.path("etc")
+        self.run_program("keygen", "--directory", keys, "aggregator", "tap-1")
+        for name in ("aggregator.key", "tap-1.key"):
+            os.chown(os.path.join(keys, name), pwd.getpwnam(USER).pw_uid, -1)
+        os.mkdir(self.path("etc/authorized"))
+        aggregator = self.start_aggregator("--endpoint-file", self.path("run/endpoint"), listen="tcp://127.0.0.1:*", secret_key=self.path("etc/aggregator.key"),
+                                           authorized_sensors=self.path("etc/authorized"))
+        shutil.copy(self.path("etc/tap-1.pub"), self.path("etc/authorized"))
+        aggregator.send_signal(signal.SIGHUP)
+        self.wait_for(aggregator, "1 sensors are authorised")
+        with open(self.path("run/endpoint")) as file:
+            self.endpoint = file.read().strip()
+        options = {"sensor": "tap-1", "secret_key": self.path("etc/tap-1.key"), "aggregator_key": [self.path("etc/aggregator.pub")]}
+        self.assertIn(" + 0 spooled + 0 dropped", self.run_sensor(self.captures[0], **options))
+        os.remove(self.path("etc/authorized/tap-1.pub"))
+        aggregator.send_signal(signal.SIGHUP)
+        self.wait_for(aggregator, "0 sensors are authorised")
+        config = self.configure("sensor", aggregator=self.endpoint, finish=1, **options)
+        sensor = self.start(self.sensor, "--config", config, "--read", self.captures[0])
+        self.assertEqual(sensor.wait(PATIENCE_S), 3, self.said(sensor))
+        aggregator.terminate()
+        self.assertEqual(aggregator.wait(PATIENCE_S), 0, self.said(aggregator))
 
     def in_network(self, process, words):
         subprocess.run(["nsenter", f"--net=/proc/{process.pid}/ns/net", "sh", "-ec", words], check=True)
