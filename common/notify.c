@@ -1,5 +1,5 @@
-/* A sign of life goes out three times in the time after which the supervisor loses patience, so that one late step of
- * the loop costs nothing. Without a watchdog the same loop renews the status line every ten seconds. */
+/* A sign of life goes out at least three times in the time after which the supervisor loses patience, so that one late
+ * step of the loop costs nothing; and every ten seconds, since it carries the status line. */
 #include "common/notify.h"
 
 #include <inttypes.h>
@@ -13,7 +13,8 @@ void nj_notify_init(struct nj_notify *n, uint64_t now_ns)
 {
 	uint64_t deadline_us = 0;
 	n->is_watched = sd_watchdog_enabled(0, &deadline_us) > 0;
-	n->interval_ns = n->is_watched ? deadline_us * NS_A_US / SIGNS_A_DEADLINE : STATUS_NS;
+	uint64_t sign_ns = deadline_us * NS_A_US / SIGNS_A_DEADLINE;
+	n->interval_ns = n->is_watched && sign_ns < STATUS_NS ? sign_ns : STATUS_NS;
 	n->next_ns = now_ns;
 }
 

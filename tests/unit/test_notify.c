@@ -82,12 +82,16 @@ static void test_no_watchdog_only_status(void **state)
 static void test_three_signs_within_the_deadline(void **state)
 {
 	struct nj_notify n;
-	setenv("WATCHDOG_USEC", "30000000", 1);
+	setenv("WATCHDOG_USEC", "15000000", 1);
 	nj_notify_init(&n, S);
 	assert_true(n.is_watched);
 	nj_notify_alive(&n, S, "a");
 	assert_string_equal(received(*state), "WATCHDOG=1\nSTATUS=a");
-	assert_false(nj_notify_is_due(&n, 11 * S - 1));
+	assert_false(nj_notify_is_due(&n, 6 * S - 1));
+	assert_true(nj_notify_is_due(&n, 6 * S));
+	setenv("WATCHDOG_USEC", "3600000000", 1); /* patience for an hour: the status is told all the same */
+	nj_notify_init(&n, S);
+	nj_notify_alive(&n, S, "b");
 	assert_true(nj_notify_is_due(&n, 11 * S));
 }
 
