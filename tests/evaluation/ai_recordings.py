@@ -15,7 +15,7 @@ VARIANTS = ("visible", "masked", "gateway", "selfhosted", "quic", "quic-masked")
 
 
 class Recording:
-    """One folder of a set (tests/range/record-ai), or NAME.pcap.zst with its neighbours (tests/captures)."""
+    """One folder of a set (tests/range/record-ai), or NAME.pcap.zst with its neighbours (tests/captures/ai)."""
 
     def __init__(self, path):
         bundled = path.endswith(".labels.csv")

@@ -9,11 +9,16 @@ import csv
 import glob
 import json
 import os
+import random
 import re
+import shutil
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)))
+sys.dont_write_bytecode = True
 
+import capfile
+import labels
 import topology
 from hostile import ATTACKS, TECHNIQUES
 from sandbox import STATE
@@ -63,6 +68,31 @@ def finish(stage, start, end, out):
             stage.log(f"{member['host']} ({member['kind']}): {said.strip()[-300:]}")
         if "brain" in member and not [turn for turn in mine if "t_done" in turn]:
             stage.failures.append(f"{member['host']}: {member['kind']} over {member['variant']} had no exchange: {said[-200:]}")
+
+
+def slow(source, target, address, pause_s, seed):
+    """One agent of the recording *source* alone, with a log-normal pause before each of its turns: what takes hours, out of
+    what took minutes. Its label's level says so."""
+    rng = random.Random(f"{seed} {address}")
+    with open(f"{source}/turns.csv", newline="") as file:
+        turns = [row for row in csv.DictReader(file) if BY_NAME[row["host"]].address == address]
+    asked = sorted({float(row["t_request"]) for row in turns})
+    pauses = [(t - 0.005, pause_s * rng.lognormvariate(0, 0.6)) for t in asked[1:]]
+    move = capfile.wait_before(f"{source}/capture.pcap.zst", f"{target}/capture.pcap.zst", address, pauses)
+    rows = [row for row in labels.read(f"{source}/labels.csv") if row["agent"] == address]
+    for row in rows + turns:
+        for name in row:
+            if (name in ("start", "end") or name.startswith("t_")) and row[name] and float(row[name]) > 0:
+                row[name] = f"{move(float(row[name])):.6f}"
+    for row in rows:
+        row["level"] += "-slow"
+        row["words"] += f" (recorded session, a pause of {pause_s:g} s in the median put before each turn)"
+    labels.write(rows, f"{target}/labels.csv")
+    with open(f"{target}/turns.csv", "w", newline="") as file:
+        writer = csv.DictWriter(file, TURN_FIELDS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(turns)
+    shutil.copy(f"{source}/inventory.yaml", f"{target}/inventory.yaml")
 
 
 def benign(stage, member, turns, start, end):
@@ -131,7 +161,6 @@ def inventory(rows):
 
 
 def main():
-    import labels
     for folder in sys.argv[1:]:
         rows = labels.read(f"{folder}/labels.csv")
         with open(f"{folder}/inventory.yaml", "w") as file:

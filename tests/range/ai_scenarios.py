@@ -137,12 +137,14 @@ class Cast:
             what, host, port, words = programs[kind]
             self.other(kind, [PYTHON, program, what, host, str(port), duration], words)
 
-    def office(self, people=("ws01", "ws03", "ws04", "adm01"), pause_s=8):
+    def office(self, people=("ws01", "ws03", "ws04", "adm01"), machines=("mon", "app", "ci"), pause_s=8):
         for name in people:
             self.stage.play(o.person, self.stage.actor(name), pause_s)
             self.members.append({"host": name, "kind": "office", "variant": "", "level": "", "words": "a person at a desk"})
         for name, script, kind in (("mon", o.monitoring, "monitoring"), ("app", o.application, "application"),
                                    ("ci", o.continuous_integration, "ci")):
+            if name not in machines:
+                continue
             self.stage.play(script, self.stage.actor(name))
             self.members.append({"host": name, "kind": kind, "variant": "", "level": "", "words": kind})
 
@@ -228,7 +230,7 @@ def ai_mix_small(stage, _):
     for kind in ("chat", "chat-work", "chat", "pipeline"):
         cast.agent(kind, cast.rng.choice(ways(stage)))
     cast.others(("dashboard", "api-poller"))
-    cast.office(("ws01", "ws03"))
+    cast.office(("ws01", "ws03"), ("mon", ))
     stage.finish()
 
 
@@ -238,7 +240,7 @@ def ai_attack_small(stage, _):
     for kind in AGENTS[cast.which][:4]:
         cast.agent(kind, cast.rng.choice(ways(stage)))
     cast.agent("chat", "visible")
-    cast.office(("ws01", "ws03"))
+    cast.office(("ws01", "ws03"), ("mon", ))
     for n, kind in enumerate(("recon", "spray", "escape", "chain")):
         cast.agent(kind, cast.rng.choice(VARIANTS[:3]), hostile.LEVELS[n % 3], 30 + 3 * n)
     stage.finish()

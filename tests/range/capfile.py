@@ -63,6 +63,32 @@ def stretch(source, target, factor, over_s):
     return move
 
 
+def wait_before(source, target, address, pauses):
+    """Keeps the packets of *address* alone and puts pauses between them: *pauses* is a list of (time, seconds), each pushes
+    back what comes at or after its time. One actor of a busy recording acts as before, only slowly. Returns the function that
+    moves times, as `stretch` does."""
+    pauses = sorted(pauses)
+    times = [t for t, _ in pauses]
+    sums = [0.0]
+    for _, seconds in pauses:
+        sums.append(sums[-1] + seconds)
+
+    def move(t_s):
+        return t_s + sums[bisect.bisect_right(times, t_s)]
+
+    write(target, ((round(move(t_us / 1e6) * 1e6), wire, frame) for t_us, wire, frame in sorted(
+        (p for p in read(source) if _concerns(p[2], address)), key=lambda packet: packet[0])))
+    return move
+
+
+def _concerns(frame, address):
+    """Whether an IPv4 packet or an ARP message is from or to an address."""
+    wanted = bytes(int(part) for part in address.split("."))
+    if frame[12:14] == b"\x08\x06":
+        return wanted in (frame[28:32], frame[38:42])
+    return frame[12:14] == b"\x08\x00" and wanted in (frame[26:30], frame[30:34])
+
+
 BULK_FROM_BYTES = 400  # only frames larger than this are ever cut
 
 

@@ -44,6 +44,15 @@ def check_stretch(folder):
     assert "time-stretched" in row["words"] and "10 times" in row["words"], row
 
 
+def check_wait(folder):
+    mine, other = segment(1000, 10), segment(1000, 10).replace(bytes([10, 20, 10, 1]), bytes([10, 20, 10, 9]))
+    packets = [(t * 1_000_000, len(f), f) for t, f in ((10, mine), (11, other), (12, mine), (14, mine), (15, mine))]
+    capfile.write(f"{folder}/f.pcap", packets)
+    move = capfile.wait_before(f"{folder}/f.pcap", f"{folder}/g.pcap", "10.20.10.1", [(14, 100), (11.5, 7)])
+    assert [t for t, _, _ in capfile.read(f"{folder}/g.pcap")] == [10_000_000, 19_000_000, 121_000_000, 122_000_000]
+    assert (move(10), move(12), move(20)) == (10, 19, 127)
+
+
 def check_trim(folder):
     bulk, small = segment(1000, 1448), segment(1001, 200)
     packets = [(n, len(bulk), bulk) for n in range(30 + 5)] + [(100 + n, len(small), small) for n in range(60)]
@@ -101,6 +110,7 @@ def main():
     folder = tempfile.mkdtemp(prefix="nj-capfile-")
     try:
         check_stretch(folder)
+        check_wait(folder)
         check_trim(folder)
         check_blank(folder)
         print("stretch, trim and blank: ok")

@@ -46,7 +46,7 @@ def check(capture, table):
     ]
     assert not foreign, f"{capture}: foreign addresses {foreign}"
     for row in rows:
-        if row["label"] == "benign":
+        if row["label"].startswith("benign") and not row["peer"]:
             continue
         start, end = float(row["start"]), float(row["end"])
         sent = [destination for t, source, destination in seen if start <= t <= end and source == row["agent"]]
@@ -62,8 +62,9 @@ def main():
     if not shutil.which("tshark"):
         print("SKIPPED: tshark is missing")
         sys.exit(77)
-    tables = sorted(glob.glob(f"{CAPTURES}/*.labels.csv"))
-    captures = {name.split("/")[-1].split(".")[0]: name for name in glob.glob(f"{CAPTURES}/*.zst")}
+    tables = sorted(glob.glob(f"{CAPTURES}/*.labels.csv") + glob.glob(f"{CAPTURES}/ai/*.labels.csv"))
+    captures = {name.split("/")[-1].split(".")[0]: name
+                for name in glob.glob(f"{CAPTURES}/*.zst") + glob.glob(f"{CAPTURES}/ai/*.zst")}
     assert len(tables) == len(captures) > 10, "a capture without labels, or labels without a capture"
     for table in tables:
         name = os.path.basename(table).split(".")[0]
