@@ -12,9 +12,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 
-#define FAREWELL_MS 10000 /* longer than a sensor is silent before it greets again */
+#define OTHER_DESCRIPTORS 256   /* databases, files, what libzmq needs for itself */
+#define FAREWELL_MS       10000 /* longer than a sensor is silent before it greets again */
 
 struct arguments {
 	struct nj_aggregator_config config;
@@ -213,6 +215,24 @@ static int run(const struct arguments *arguments, const struct nj_aggregator_opt
 	return error;
 }
 
+/* Each connection is a descriptor; what else is open is few. A flood must not eat those of the databases. */
+static int allow_connections(uint32_t connections_max, struct nj_message *message)
+{
+	struct rlimit limit;
+	rlim_t needed = (rlim_t)connections_max + OTHER_DESCRIPTORS;
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= needed)
+		return NJ_OK;
+	if (limit.rlim_max < needed)
+		return nj_fail(message, NJ_ERR_USAGE,
+			       "connections_max of %u needs %llu open files and this process may have %llu: lower it, "
+			       "or raise the limit (LimitNOFILE, ulimit -Hn)",
+			       connections_max, (unsigned long long)needed, (unsigned long long)limit.rlim_max);
+	limit.rlim_cur = needed;
+	return setrlimit(RLIMIT_NOFILE, &limit) == 0
+		       ? NJ_OK
+		       : nj_fail(message, NJ_ERR_PERMISSION, "open files: %s", strerror(errno));
+}
+
 static int start(const struct arguments *arguments, struct nj_message *message)
 {
 	struct nj_aggregator_options options;
@@ -227,6 +247,8 @@ static int start(const struct arguments *arguments, struct nj_message *message)
 		return error;
 	options.inventory = inventory;
 	error = nj_aggregator_check(&options, message);
+	if (error == 0)
+		error = allow_connections(options.connections_max, message);
 	double megabytes = (double)nj_aggregator_memory_bytes(&options) / 1e6;
 	if (error == 0 && arguments->check)
 		printf("configuration is good; memory is bounded by %.0f MB\n", megabytes);

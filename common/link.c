@@ -546,8 +546,10 @@ static void connect_again(struct nj_link *link)
 {
 	if (link->listens || link->watch.monitor == NULL)
 		return;
-	if (atomic_exchange(&link->watch.given_up, false) && link->again_ms == 0)
+	if (link->again_ms == 0 && atomic_load(&link->watch.given_up)) {
+		atomic_store(&link->watch.given_up, false);
 		link->again_ms = now_ms() + RECONNECT_MAX_MS;
+	}
 	if (link->again_ms == 0 || now_ms() < link->again_ms)
 		return;
 	link->again_ms = 0;
@@ -569,10 +571,9 @@ int nj_link_receive(struct nj_link *link, int timeout_ms, struct nj_link_frame *
 {
 	int64_t until_ms = timeout_ms > 0 ? now_ms() + timeout_ms : 0;
 	for (;;) {
-		if (timeout_ms != 0) {
+		if (timeout_ms != 0)
 			answer_questions(link);
-			connect_again(link);
-		}
+		connect_again(link);
 		int err = take_good_frame(link, ret_frame);
 		int64_t left_ms = timeout_ms > 0 ? until_ms - now_ms() : timeout_ms;
 		if (err == NJ_ERR_FORMAT ||

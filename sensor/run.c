@@ -68,6 +68,19 @@ bool nj_run_alive_is_due(const struct nj_run *run, uint64_t now_ns)
 	return nj_notify_is_due(&run->notify, now_ns);
 }
 
+/* Once when it begins, and once when it is over. */
+static void tell_trouble(struct nj_run *run)
+{
+	const char *trouble = nj_shipper_trouble(run->shipper);
+	if (trouble == run->told_trouble)
+		return;
+	if (trouble != NULL)
+		nj_log(NJ_LOG_WARNING, "cannot deliver to %s: %s", run->config->aggregator, trouble);
+	else
+		nj_log(NJ_LOG_NOTICE, "%s lets this sensor in", run->config->aggregator);
+	run->told_trouble = trouble;
+}
+
 void nj_run_alive(struct nj_run *run, uint64_t now_ns, const struct nj_sensor_account *account)
 {
 	char status[256];
@@ -83,6 +96,7 @@ void nj_run_alive(struct nj_run *run, uint64_t now_ns, const struct nj_sensor_ac
 	run->told_frames = account->frames_seen;
 	run->told_ns = now_ns;
 	nj_notify_alive(&run->notify, now_ns, status);
+	tell_trouble(run);
 }
 
 void nj_run_end(struct nj_run *run)

@@ -22,6 +22,7 @@ struct nj_run {
 	struct nj_confine confine;
 	struct nj_notify notify;
 	uint64_t told_frames, told_ns; /* of the last status, for the rate */
+	const char *told_trouble;      /* with the aggregator, or NULL: last logged */
 };
 
 /* The inventory, and options for the shipper that the caller completes. */
