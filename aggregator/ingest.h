@@ -50,8 +50,7 @@ struct nj_ingest_listener {
 };
 
 /* By law: frames + released = received + held + repeated + out_of_order + malformed + greetings + heartbeats +
- * settlements + refused + revoked + lying, and connections = handshakes + keys_refused + handshakes_failed + those
- * under way. */
+ * settlements + refused + revoked + lying. For the law of connections see common/link.h. */
 struct nj_ingest_counts {
 	uint64_t frames;   /* that came, of whatever kind */
 	uint64_t received; /* batches: journaled and handed on */

@@ -8,8 +8,8 @@
  * newcomers wait; HANDSHAKE_MS ends those who wait too long, and they come again.
  *
  * What becomes of connections is told by a monitor socket. libzmq's own thread writes to it and would stand still when
- * it is full, so a thread of ours does nothing but read it. It also minds the door: at connections_max a socket filter
- * makes the kernel drop whoever else knocks, without a word. A flood then costs neither descriptors nor memory, and
+ * it is full, so a thread of ours does nothing but read it. It also minds the door: at connections_max the kernel is
+ * told to drop whoever else knocks, without a word. A flood then costs neither descriptors nor memory, and
  * those within notice nothing.
  *
  * A connecting socket gives up for good when a handshake ends in a refusal; it is told to connect again, because the
@@ -20,6 +20,7 @@
 
 #include <errno.h>
 #include <linux/filter.h>
+#include <netinet/in.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -203,15 +204,25 @@ static bool show_keys(struct nj_link *link, const struct nj_link_options *option
 
 /* =============================== the watch =============================== */
 
-static void set_door(struct watch *watch, bool closed)
+/* Some kernels let nobody but root filter. Then packets are kept out by the hops they have left: nearly everyone starts
+ * with 64 or 128, and who comes from beyond this network has lost one; only a neighbour who sends 255 gets through, up
+ * to the limit of descriptors. */
+static bool drop_knocks(int listener, bool drop)
 {
 	struct sock_filter drop_all = BPF_STMT(BPF_RET | BPF_K, 0);
 	const struct sock_fprog program = {.len = 1, .filter = &drop_all};
-	if (watch->listener < 0 || watch->door_closed == closed)
+	int hops = drop ? 255 : 0;
+	int option = drop ? SO_ATTACH_FILTER : SO_DETACH_FILTER;
+	if (setsockopt(listener, SOL_SOCKET, option, &program, sizeof program) == 0)
+		return true;
+	bool v6 = setsockopt(listener, IPPROTO_IPV6, IPV6_MINHOPCOUNT, &hops, sizeof hops) == 0;
+	return setsockopt(listener, IPPROTO_IP, IP_MINTTL, &hops, sizeof hops) == 0 || v6;
+}
+
+static void set_door(struct watch *watch, bool closed)
+{
+	if (watch->listener < 0 || watch->door_closed == closed || !drop_knocks(watch->listener, closed))
 		return;
-	int option = closed ? SO_ATTACH_FILTER : SO_DETACH_FILTER;
-	if (setsockopt(watch->listener, SOL_SOCKET, option, &program, sizeof program) < 0)
-		return; /* then the limit of descriptors is all there is */
 	watch->door_closed = closed;
 	atomic_fetch_add(&watch->held_off, closed);
 }
@@ -306,8 +317,9 @@ static bool start_thread(struct watch *watch)
 
 static bool start_watch(struct nj_link *link, struct nj_link_context *context, const struct nj_link_options *options)
 {
+	static _Atomic unsigned long names; /* never one twice: an earlier socket may still be on its way out */
 	char name[64];
-	snprintf(name, sizeof name, "inproc://link-events-%p", (void *)link);
+	snprintf(name, sizeof name, "inproc://link-events-%lu", atomic_fetch_add(&names, 1));
 	struct watch *watch = &link->watch;
 	watch->listener = -1;
 	watch->connections_max = options->connections_max;

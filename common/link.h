@@ -52,13 +52,14 @@ struct nj_link_frame {
 			   *borrowed* like data */
 };
 
-/* Of a tcp link: connections = handshakes + keys_refused + handshakes_failed + those under way. */
+/* Of a tcp link: connections = handshakes + keys_refused + handshakes_failed + those under way, as long as nobody talks
+ * nonsense after a good handshake: libzmq tells that like a failed one, so it counts as both. */
 struct nj_link_counts {
 	uint64_t malformed;         /* messages dropped for their shape, on any link */
 	uint64_t connections;       /* made, as tcp counts */
 	uint64_t handshakes;        /* ended well */
 	uint64_t keys_refused;      /* the listener did not admit the key */
-	uint64_t handshakes_failed; /* otherwise: no or another encryption, another server key, silence, nonsense */
+	uint64_t handshakes_failed; /* otherwise: no or another encryption, another server key, silence; nonsense */
 	uint64_t held_off;          /* times connections_max was reached */
 	uint64_t connections_open;  /* now */
 };

@@ -153,16 +153,33 @@ static size_t make_frame(const char *line, uint8_t *buffer, size_t size)
 	return strncmp(line, "giant", 5) == 0 ? size : 10;
 }
 
+/* A connection that was refused is made again after some seconds, within receive. */
+static bool send_at_last(struct nj_link *link, const void *data, size_t size)
+{
+	struct nj_link_frame ignored;
+	int err = NJ_ERR_AGAIN;
+	for (int waited_ms = 0; waited_ms < PATIENCE_MS; waited_ms += LOOK_MS) {
+		err = nj_link_send(link, NULL, data, size);
+		if (err != NJ_ERR_AGAIN)
+			break;
+		if (nj_link_receive(link, LOOK_MS, &ignored) == NJ_OK)
+			continue; /* an answer to something earlier */
+	}
+	return err == NJ_OK;
+}
+
 static int talk(struct nj_link *link)
 {
 	static uint8_t buffer[NJ_BATCH_BYTES_MAX + 1];
 	char line[100];
 	while (fgets(line, sizeof line, stdin) != NULL) {
 		uint64_t connections = nj_link_counts(link).connections;
-		if (nj_link_send(link, NULL, buffer, make_frame(line, buffer, sizeof buffer)) < 0)
-			puts("not sent");
-		else
+		size_t size = make_frame(line, buffer, sizeof buffer);
+		if (send_at_last(link, buffer, size))
 			print_outcome(link, connections);
+		else
+			printf("not sent: %s\n",
+			       nj_link_trouble(link) != NULL ? nj_link_trouble(link) : "no connection");
 		fflush(stdout);
 	}
 	return 0;
