@@ -2,11 +2,13 @@
  *
  * Each sensor has a queue of batch copies in the order they came; the earliest start among all queues is the next
  * round. A copy is one block: the batch, its windows, then their arrays, so that dropping it is one free. Joining sorts
- * pointers to all windows of the round by (agent, sensor name) and adds neighbours; because the merge of windows
- * commutes, the order of sensors cannot matter (law 2), the name only makes the walk the same each time. */
+ * all windows of the round by (agent, tap group, sensor name); those of a group are united (tap_group.h), groups are
+ * added up. Both commute, so the order of sensors cannot matter (law 2); the name only makes the walk the same each
+ * time. */
 #include "aggregator/merge.h"
 
 #include "aggregator/snapshot.h"
+#include "aggregator/tap_group.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -26,6 +28,20 @@ struct sensor {
 	struct pending *first, *last;
 };
 
+/* One window as a sensor told it. */
+struct told {
+	const struct nj_window *window;
+	const char *group, *sensor;
+};
+
+/* What a tap group saw: the account of the sensor that saw most, for the others saw the same; and the losses of whoever
+ * lost most. */
+struct group_account {
+	const char *group, *sensor;
+	struct nj_sensor_account account;
+	uint64_t kernel_drops, interface_drops;
+};
+
 struct nj_merge {
 	struct nj_merge_options options;
 	struct nj_merge_counts counts;
@@ -35,7 +51,10 @@ struct nj_merge {
 	uint64_t popped_ns; /* start of the last round that went out: earlier windows are late */
 	struct nj_arena arena;
 	struct nj_window *round;        /* joined windows */
-	const struct nj_window **order; /* all windows of the round, before joining */
+	struct told *order;             /* all windows of the round, before joining */
+	const struct nj_window **group; /* of them, those of one agent and tap group: order_capacity */
+	struct group_account accounts[NJ_MERGE_SENSORS_MAX];
+	uint32_t accounts_n;
 	uint32_t order_n, order_capacity;
 };
 
@@ -75,6 +94,7 @@ void nj_merge_free(struct nj_merge **merge)
 	nj_arena_fini(&(*merge)->arena);
 	free((*merge)->round);
 	free((*merge)->order);
+	free((*merge)->group);
 	free(*merge);
 	*merge = NULL;
 }
@@ -285,17 +305,72 @@ static void add_account(struct nj_sensor_account *into, const struct nj_sensor_a
 		add_drop(into, &from->drops[i]);
 }
 
-static int compare_windows(const void *a, const void *b)
+static int compare_told(const void *a, const void *b)
 {
-	const struct nj_window *x = *(const struct nj_window *const *)a, *y = *(const struct nj_window *const *)b;
-	return nj_agent_id_compare(&x->agent, &y->agent);
+	const struct told *x = a, *y = b;
+	int order = nj_agent_id_compare(&x->window->agent, &y->window->agent);
+	if (order == 0)
+		order = strcmp(x->group, y->group);
+	return order != 0 ? order : strcmp(x->sensor, y->sensor);
 }
 
-/* Pointers to all windows of the round, ascending by agent; the account and the sensors' names into *ret_round*. */
+/* A sensor that tells its window twice is heard as two of its group. */
+static void note_account(struct nj_merge *merge, const struct nj_batch *batch)
+{
+	uint32_t i = 0;
+	while (i < merge->accounts_n && strcmp(merge->accounts[i].group, batch->tap_group) != 0)
+		i++;
+	struct group_account *at = &merge->accounts[i];
+	const struct nj_sensor_account *account = &batch->account;
+	if (i == merge->accounts_n) {
+		merge->accounts_n++;
+		*at = (struct group_account){.group = batch->tap_group};
+	}
+	bool fuller = at->sensor == NULL || account->frames_seen > at->account.frames_seen ||
+		      (account->frames_seen == at->account.frames_seen && strcmp(batch->sensor, at->sensor) < 0);
+	if (fuller) {
+		at->account = *account;
+		at->sensor = batch->sensor;
+	}
+	if (account->kernel_drops > at->kernel_drops)
+		at->kernel_drops = account->kernel_drops;
+	if (account->interface_drops > at->interface_drops)
+		at->interface_drops = account->interface_drops;
+}
+
+static void sum_accounts(struct nj_merge *merge, struct nj_sensor_account *into)
+{
+	for (uint32_t i = 0; i < merge->accounts_n; i++) {
+		struct group_account *at = &merge->accounts[i];
+		at->account.kernel_drops = at->kernel_drops;
+		at->account.interface_drops = at->interface_drops;
+		add_account(into, &at->account);
+	}
+}
+
+static int make_order_room(struct nj_merge *merge, uint32_t more)
+{
+	if (merge->order_n + more <= merge->order_capacity)
+		return 0;
+	uint32_t capacity = 2 * (merge->order_n + more) + 64;
+	struct told *order = realloc(merge->order, capacity * sizeof *order);
+	merge->order = order != NULL ? order : merge->order;
+	const struct nj_window **group = realloc(merge->group, capacity * sizeof *group);
+	merge->group = group != NULL ? group : merge->group;
+	struct nj_window *round = realloc(merge->round, capacity * sizeof *round);
+	merge->round = round != NULL ? round : merge->round;
+	if (order == NULL || group == NULL || round == NULL)
+		return NJ_ERR_MEMORY;
+	merge->order_capacity = capacity;
+	return 0;
+}
+
+/* All windows of the round, ascending by agent, tap group and sensor; the account and the sensors' names into
+ * *ret_round*. */
 static int gather(struct nj_merge *merge, uint64_t start_ns, struct nj_round *ret_round)
 {
 	uint32_t tellers = 0;
-	merge->order_n = 0;
+	merge->order_n = merge->accounts_n = 0;
 	for (uint32_t i = 0; i < merge->sensors_n; i++) {
 		bool tells = false;
 		for (struct pending *p = merge->sensors[i].first; p != NULL && p->batch.start_ns == start_ns;
@@ -308,19 +383,12 @@ static int gather(struct nj_merge *merge, uint64_t start_ns, struct nj_round *re
 			}
 			tells = true;
 			if ((p->batch.flags & NJ_BATCH_TICK) != 0)
-				add_account(&ret_round->account, &p->batch.account);
-			if (merge->order_n + p->batch.windows_n > merge->order_capacity) {
-				uint32_t capacity = 2 * (merge->order_n + p->batch.windows_n) + 64;
-				const struct nj_window **order = realloc(merge->order, capacity * sizeof *order);
-				struct nj_window *round = realloc(merge->round, capacity * sizeof *round);
-				merge->order = order != NULL ? order : merge->order;
-				merge->round = round != NULL ? round : merge->round;
-				if (order == NULL || round == NULL)
-					return NJ_ERR_MEMORY;
-				merge->order_capacity = capacity;
-			}
+				note_account(merge, &p->batch);
+			if (make_order_room(merge, p->batch.windows_n) < 0)
+				return NJ_ERR_MEMORY;
 			for (uint32_t w = 0; w < p->batch.windows_n; w++)
-				merge->order[merge->order_n++] = &p->batch.windows[w];
+				merge->order[merge->order_n++] =
+					(struct told){&p->batch.windows[w], p->batch.tap_group, p->batch.sensor};
 		}
 		if (tells) {
 			tellers++;
@@ -330,25 +398,41 @@ static int gather(struct nj_merge *merge, uint64_t start_ns, struct nj_round *re
 	if (tellers > 1)
 		snprintf(ret_round->sensor, sizeof ret_round->sensor, "%u sensors", tellers);
 	if (merge->order_n > 1)
-		qsort(merge->order, merge->order_n, sizeof *merge->order, compare_windows);
+		qsort(merge->order, merge->order_n, sizeof *merge->order, compare_told);
+	sum_accounts(merge, &ret_round->account);
 	return 0;
 }
 
-static bool same_agent(const struct nj_window *a, const struct nj_window *b)
+static bool same_agent(const struct told *a, const struct told *b)
 {
-	return nj_agent_id_compare(&a->agent, &b->agent) == 0;
+	return nj_agent_id_compare(&a->window->agent, &b->window->agent) == 0;
 }
 
-/* Windows first..end-1 of the order are of one agent: joined in the arena alone, for the copies must stay as they are
- * in case the arena is too small and all is done again. */
+/* What the tap group of order[first] says of the agent; *ret_end* is after it. */
+static bool unite_group(struct nj_merge *merge, uint32_t first, uint32_t end, struct nj_window *ret_united,
+			uint32_t *ret_end)
+{
+	uint32_t n = 0;
+	while (first + n < end && strcmp(merge->order[first + n].group, merge->order[first].group) == 0) {
+		merge->group[n] = merge->order[first + n].window;
+		n++;
+	}
+	*ret_end = first + n;
+	return nj_tap_group_unite(merge->group, n, &merge->arena, ret_united);
+}
+
+/* Windows first..end-1 of the order are of one agent: groups united, then added up, in the arena alone, for the copies
+ * must stay as they are in case the arena is too small and all is done again. */
 static bool join_agent(struct nj_merge *merge, uint32_t first, uint32_t end, struct nj_window *ret_joined)
 {
-	struct nj_window joined = {.agent = merge->order[first]->agent,
-				   .start_ns = merge->order[first]->start_ns,
-				   .width_ms = merge->order[first]->width_ms};
-	for (uint32_t i = first; i < end; i++)
-		if (!nj_window_merge(&joined, merge->order[i], &merge->arena))
+	struct nj_window joined = {.agent = merge->order[first].window->agent,
+				   .start_ns = merge->order[first].window->start_ns,
+				   .width_ms = merge->order[first].window->width_ms};
+	for (uint32_t i = first, next; i < end; i = next) {
+		struct nj_window united;
+		if (!unite_group(merge, i, end, &united, &next) || !nj_window_merge(&joined, &united, &merge->arena))
 			return false;
+	}
 	if (!nj_window_cap(&joined, nj_hash64, &merge->options.key, &merge->arena))
 		return false;
 	*ret_joined = joined;
@@ -360,10 +444,11 @@ static bool join(struct nj_merge *merge, struct nj_round *ret_round)
 {
 	uint32_t n = 0;
 	for (uint32_t first = 0, end; first < merge->order_n; first = end) {
-		for (end = first + 1; end < merge->order_n && same_agent(merge->order[first], merge->order[end]);)
+		for (end = first + 1; end < merge->order_n && same_agent(&merge->order[first], &merge->order[end]);)
 			end++;
 		if (end == first + 1)
-			merge->round[n++] = *merge->order[first]; /* told by one sensor, capped by it: as it came */
+			merge->round[n++] =
+				*merge->order[first].window; /* told by one sensor, capped by it: as it came */
 		else if (!join_agent(merge, first, end, &merge->round[n++]))
 			return false;
 	}

@@ -6,8 +6,9 @@
  * nothing back. With hold_ns > 0 a sensor whose event time lies further behind the foremost is no longer waited for:
  * what it sends later is counted as late and dropped.
  *
- * Sensors of one tap group see the same traffic, so the larger count of each contact should win there (asymmetric
- * taps); that lives behind nj_merge_pop() and comes with the tap-group issue. Until then counts of all sensors add.
+ * Sensors of one tap group see the same traffic: their windows are united, the larger count wins
+ * (aggregator/tap_group.h), and the account is that of the one that saw most. Groups see different traffic: their
+ * windows and accounts add up.
  *
  * Memory: what is waiting, at most pending_bytes_max (a round over it is forced out, counted), plus the arena of the
  * round being joined. */

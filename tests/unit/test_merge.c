@@ -12,6 +12,7 @@
 
 static struct nj_arena arena;
 static struct nj_hash_key key;
+static const char *group; /* of the next batches; NULL: each sensor's own */
 
 static int setup(void **state)
 {
@@ -45,6 +46,7 @@ static struct nj_batch batch_of(const char *sensor, uint64_t start_ns, struct nj
 	struct nj_batch batch = {
 		.start_ns = start_ns, .width_ms = 10000, .windows = windows, .windows_n = n, .flags = flags};
 	snprintf(batch.sensor, sizeof batch.sensor, "%s", sensor);
+	snprintf(batch.tap_group, sizeof batch.tap_group, "%s", group != NULL ? group : sensor);
 	batch.account.frames_seen = 10;
 	batch.account.drops_n = 1;
 	batch.account.drops[0].frames = 2;
@@ -65,6 +67,37 @@ static struct nj_window window_at(uint64_t start_ns, uint8_t agent, uint64_t pac
 	window.agent.addr.byte[15] = agent;
 	window.features.packets_out = packets;
 	return window;
+}
+
+/* The same traffic at two sensors of a group, in either order, beside a third sensor of its own: as if one had told it.
+ */
+static void a_tap_group_counts_once(void **state)
+{
+	(void)state;
+	nj_arena_reset(&arena);
+	struct any any = {.seed = 7, .arena = &arena, .keys = 40, .list_max = 30};
+	struct nj_window same = any_window(&any), other = any_window(&any), expected;
+	same.start_ns = other.start_ns = ANY_START_NS;
+	expected = any_copy(&same, &arena);
+	assert_true(nj_window_merge(&expected, &other, &arena));
+	assert_true(nj_window_cap(&expected, nj_hash64, &key, &arena));
+	static const char *const orders[] = {"abc", "bac", "cba"};
+	for (int o = 0; o < 3; o++) {
+		struct nj_merge *merge = merge_new(3, 1 << 28, 0);
+		struct nj_round round;
+		for (const char *s = orders[o]; *s != '\0'; s++) {
+			const char name[] = {*s, '\0'};
+			group = *s == 'c' ? NULL : "rack";
+			push(merge, name, ANY_START_NS, *s == 'c' ? &other : &same, 1, NJ_BATCH_TICK);
+		}
+		group = NULL;
+		assert_int_equal(nj_merge_pop(merge, &round), 1);
+		assert_int_equal(round.windows_n, 1);
+		assert_true(nj_window_equal(&round.windows[0], &expected));
+		assert_int_equal(round.account.frames_seen, 20); /* ten of the group, ten of the third */
+		assert_int_equal(round.account.drops[0].frames, 4);
+		nj_merge_free(&merge);
+	}
 }
 
 #define T0 1800000000000000000ull
@@ -205,7 +238,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_round_waits_for_every_sensor), cmocka_unit_test(late_windows_are_counted),
 		cmocka_unit_test(a_silent_sensor_is_given_up),    cmocka_unit_test(a_full_queue_forces_the_oldest_out),
-		cmocka_unit_test(partition_does_not_matter),
+		cmocka_unit_test(partition_does_not_matter),      cmocka_unit_test(a_tap_group_counts_once),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
 }
