@@ -51,7 +51,7 @@ foreach(name sensor aggregator)
   install(FILES ${debian}/${service}.sysusers DESTINATION lib/sysusers.d RENAME ${service}.conf COMPONENT ${name} EXCLUDE_FROM_ALL)
   install(FILES ${debian}/${service}.tmpfiles DESTINATION lib/tmpfiles.d RENAME ${service}.conf COMPONENT ${name} EXCLUDE_FROM_ALL)
   install(FILES deploy/${name}.yaml DESTINATION /etc/nightjar COMPONENT ${name} EXCLUDE_FROM_ALL)
-  install(FILES docs/runbook.md DESTINATION share/doc/${service} COMPONENT ${name} EXCLUDE_FROM_ALL)
+  install(FILES docs/runbook.md docs/recovery.md DESTINATION share/doc/${service} COMPONENT ${name} EXCLUDE_FROM_ALL)
   set(scripts)
   foreach(script postinst prerm postrm)
     configure_file(${debian}/${script}.in ${made}/${service}/${script} @ONLY FILE_PERMISSIONS OWNER_READ OWNER_WRITE OWNER_EXECUTE GROUP_READ GROUP_EXECUTE
