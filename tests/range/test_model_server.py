@@ -146,6 +146,28 @@ def check_whole(base):
                 f"{base}/v1/messages") == "400"
 
 
+def check_websocket(port):
+    """Frames read by hand, as RFC 6455 has them: whole text frames, lengths in their three forms, unmasked from a server."""
+    request = json.dumps({"model": "rep-openai", "stream": True, "input": [], "metadata": {"want": "short"}}).encode()
+    mask = b"\x01\x02\x03\x04"
+    masked = bytes(b ^ mask[n % 4] for n, b in enumerate(request))
+    head = bytes([0x81, 0x80 | 126]) + len(request).to_bytes(2, "big") if len(request) > 125 else bytes([0x81, 0x80 | len(request)])
+    with socket.create_connection(("127.0.0.1", port), 30) as peer:
+        peer.sendall(b"GET /v1/realtime HTTP/1.1\r\nhost: x\r\nupgrade: websocket\r\nconnection: Upgrade\r\n"
+                     b"sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
+        stream = peer.makefile("rb")
+        answer = b"".join(iter(stream.readline, b"\r\n"))
+        assert answer.startswith(b"HTTP/1.1 101") and b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=" in answer  # the RFC's own example
+        peer.sendall(head + mask + masked)
+        events = []
+        while not events or events[-1]["type"] != "response.completed":
+            first, size = stream.read(2)
+            assert first == 0x81 and size < 128
+            size = int.from_bytes(stream.read(2), "big") if size == 126 else size
+            events.append(json.loads(stream.read(size)))
+    assert events[0]["type"] == "response.created" and len(events) > 5
+
+
 def check_tools(base):
     listed = json.loads(curl(f"{base}/mcp", body={"jsonrpc": "2.0", "id": 7, "method": "tools/list"}))
     assert listed["id"] == 7 and len(listed["result"]["tools"]) == 5
@@ -191,12 +213,13 @@ def main():
             check_ollama(clear)
             check_whole(clear)
             check_timing(clear)
+            check_websocket(plain)
             check_tools(f"http://127.0.0.1:{tools}")
         finally:
             for process in running:
                 process.kill()
                 process.wait()
-    print("five forms over HTTP/1.1, h2 and clear text parse; tools and agents answer; the sets share no model")
+    print("five forms over HTTP/1.1, h2, WebSocket and clear text parse; tools and agents answer; the sets share no model")
 
 
 if __name__ == "__main__":
