@@ -773,7 +773,8 @@ const char *nj_ingest_endpoint(const struct nj_ingest *in)
 
 static int open_journal(struct nj_ingest *in, struct nj_message *message)
 {
-	const struct nj_journal_options options = {in->options.journal_path, in->options.journal_bytes_max};
+	const struct nj_journal_options options = {.path = in->options.journal_path,
+						   .bytes_max = in->options.journal_bytes_max};
 	int err = nj_journal_open(&options, message, &in->journal);
 	if (err < 0)
 		return err;

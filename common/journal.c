@@ -61,10 +61,9 @@ static int load_past(struct nj_journal *j, const char *path, struct nj_message *
 }
 
 /* A series gets its name when its journal is made. */
-static int begin_past(struct nj_journal *j, struct nj_message *message)
+static int begin_past(struct nj_journal *j, uint64_t boot, struct nj_message *message)
 {
 	struct nj_statement *s;
-	uint64_t boot = 0;
 	while (boot == 0)
 		if (getrandom(&boot, sizeof boot, 0) != sizeof boot)
 			return nj_fail(message, NJ_ERR_IO, "no random numbers");
@@ -117,7 +116,7 @@ int nj_journal_open(const struct nj_journal_options *options, struct nj_message 
 	if (err == NJ_OK)
 		err = load_past(j, options->path, message);
 	if (err == 0)
-		err = begin_past(j, message);
+		err = begin_past(j, options->boot, message);
 	if (err >= 0)
 		err = prepare_all(j, message);
 	if (err < 0) {

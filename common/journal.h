@@ -21,6 +21,7 @@ struct nj_journal;
 struct nj_journal_options {
 	const char *path;   /* ":memory:": lasts as long as the process */
 	uint64_t bytes_max; /* sum of the blobs held */
+	uint64_t boot;      /* name of the series when the file is made; 0: a random one */
 };
 
 struct nj_journal_state {

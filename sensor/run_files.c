@@ -5,6 +5,7 @@
 #include "common/log.h"
 #include "sensor/capture.h"
 #include "sensor/pipeline.h"
+#include "sensor/reading.h"
 #include "sensor/run.h"
 
 #include <time.h>
@@ -33,8 +34,10 @@ static int open_parts(struct files *f, struct nj_message *message)
 						 .paths_n = f->run.daemon->operands_n,
 						 .filter = config->bpf[0] != '\0' ? config->bpf : NULL};
 	int err = nj_capture_open_files(&inputs, message, &f->capture);
-	if (err == NJ_OK)
+	if (err == NJ_OK) {
+		f->run.shipper_options.reading = nj_reading_of(f->capture, config);
 		err = nj_run_confine(&f->run, false, message);
+	}
 	if (err == NJ_OK)
 		err = nj_shipper_new(&f->run.shipper_options, message, &f->run.shipper);
 	if (err < 0)

@@ -18,6 +18,8 @@
 	OPT(journal, TEXT, "", 1, 250,                                                                                 \
 	    ":memory:", "file in which batches lie until acknowledged; in memory nothing survives a restart")          \
 	OPT(journal_bytes_max, BYTES, "B", 4194304, 1099511627776.0, "256M", "bound of the journal")                   \
+	OPT(reading, TEXT, "", 0, 250, "",                                                                             \
+	    "name of what is read, for a pipe: a sensor that is started again on the same tells nothing twice")        \
 	OPT(finish, DURATION, "s", 1, 86400, "30",                                                                     \
 	    "at the end, how long to wait for an aggregator that takes nothing")                                       \
 	OPT(inventory, TEXT, "", 0, 250, "", "home networks; empty: private networks are home")                        \

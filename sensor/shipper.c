@@ -101,9 +101,32 @@ int nj_shipper_bear(struct nj_shipper *s, int err)
 	return s->options.wait_when_full ? err : NJ_OK;
 }
 
+/* Entries are as old as they are far from the young end: the oldest go until half of the bound is left. */
+int nj_shipper_forget(struct nj_shipper *s)
+{
+	struct nj_journal_state st = nj_journal_state(s->journal);
+	uint64_t until = st.oldest, bytes = st.bytes, at;
+	const void *data;
+	size_t size;
+	if (s->in_memory || nj_shipper_has_several(s))
+		return nj_journal_forget(s->journal, s->acked, &s->message);
+	while (until < s->acked && bytes > s->options.journal_bytes_max / 2) {
+		int more = nj_journal_read(s->journal, until, &s->message, &at, &data, &size);
+		if (more != 1)
+			return more;
+		bytes -= size;
+		until = at + 1;
+	}
+	return nj_journal_forget(s->journal, until, &s->message);
+}
+
 int nj_shipper_commit(struct nj_shipper *s)
 {
-	int err = nj_journal_forget(s->journal, s->acked, &s->message);
+	int err = nj_journal_begin(s->journal, &s->message);
+	if (err == NJ_OK)
+		err = nj_shipper_forget(s);
+	if (err == NJ_OK && !s->in_memory)
+		err = nj_told_save(s->told, s->acked, &s->message);
 	if (err == NJ_OK)
 		err = nj_journal_commit(s->journal, &s->message);
 	if (err < 0) {
@@ -113,7 +136,8 @@ int nj_shipper_commit(struct nj_shipper *s)
 	s->committed = nj_journal_state(s->journal).next;
 	s->windows_uncommitted = s->pushed_uncommitted = 0;
 	s->ticks_uncommitted = 0;
-	return NJ_OK;
+	uint64_t had = s->had < s->committed ? s->had : s->committed;
+	return had > s->acked ? nj_shipper_move_acked(s, had) : NJ_OK;
 }
 
 /* =============================== waiting =============================== */
@@ -124,6 +148,11 @@ static int no_progress(struct nj_shipper *s, const char *for_what)
 	return nj_fail(&s->message, NJ_ERR_AGAIN, "%s: no progress for %u s while waiting for %s%s%s",
 		       s->outlets[s->current].endpoint, s->options.finish_ms / 1000, for_what,
 		       trouble != NULL ? "; " : "", trouble != NULL ? trouble : "");
+}
+
+static bool has_room(const struct nj_shipper *s, size_t size)
+{
+	return nj_journal_has_room(s->journal, size);
 }
 
 /* Goes on until *done* says so; NJ_ERR_AGAIN after finish_ms without the aggregator taking anything. */
@@ -139,7 +168,8 @@ static int wait_until(struct nj_shipper *s, bool (*done)(const struct nj_shipper
 		if (err == NJ_OK && waited_ms >= s->options.finish_ms)
 			return no_progress(s, for_what);
 		if (err == NJ_OK && s->acked != before)
-			err = nj_journal_forget(s->journal, s->acked, &s->message);
+			err = done == has_room ? nj_journal_forget(s->journal, s->acked, &s->message)
+					       : nj_shipper_forget(s);
 	}
 	return err;
 }
@@ -148,11 +178,6 @@ static bool is_settled(const struct nj_shipper *s, size_t size)
 {
 	(void)size;
 	return nj_shipper_is_settled(s);
-}
-
-static bool has_room(const struct nj_shipper *s, size_t size)
-{
-	return nj_journal_has_room(s->journal, size);
 }
 
 static int make_room(struct nj_shipper *s, size_t size)
@@ -166,6 +191,8 @@ static int make_room(struct nj_shipper *s, size_t size)
 		return err == NJ_OK ? count_pushed_out(s, size) : err;
 	}
 	err = nj_shipper_commit(s);
+	if (err == NJ_OK && !has_room(s, size)) /* what is kept for an aggregator's misfortune gives way first */
+		err = nj_journal_forget(s->journal, s->acked, &s->message);
 	return err == NJ_OK ? wait_until(s, has_room, size, "room in the journal") : err;
 }
 
@@ -206,6 +233,9 @@ static int close_batch(struct nj_shipper *s, uint32_t flags, const struct nj_sen
 	err = nj_journal_begin(s->journal, &s->message);
 	if (err == NJ_OK)
 		err = nj_journal_append(s->journal, data, size, &s->message);
+	if (err == NJ_OK)
+		nj_told_note(s->told, s->building_ns, windows > 0 ? &s->last : NULL, (flags & NJ_BATCH_TICK) != 0,
+			     (flags & NJ_BATCH_FINISH) != 0);
 	struct nj_outlet *current = &s->outlets[s->current];
 	if (nj_journal_state(s->journal).oldest > s->acked && current->standing == NJ_STANDING_KNOWN)
 		current->standing =
@@ -218,12 +248,17 @@ static int on_window(void *context, const struct nj_window *window)
 	struct nj_shipper *s = context;
 	if (s->refused < 0)
 		return s->refused;
+	if (nj_told_window(s->told, window)) {
+		s->counts.windows_told++;
+		return NJ_OK;
+	}
 	int err = nj_wire_writer_fits(s->writer, window) ? NJ_OK : close_batch(s, 0, NULL);
 	if (err < 0)
 		return err;
 	s->building_ns = window->start_ns;
 	s->width_ms = window->width_ms;
 	nj_wire_writer_add(s->writer, window);
+	s->last = window->agent;
 	s->counts.windows_taken++;
 	s->counts.windows_spooled++;
 	return NJ_OK;
@@ -235,6 +270,8 @@ static int on_tick(void *context, uint64_t start_ns, uint32_t width_ms, const st
 	struct nj_shipper *s = context;
 	if (s->refused < 0)
 		return s->refused;
+	if (nj_told_tick(s->told, start_ns, finish))
+		return nj_shipper_exchange(s, 0);
 	s->building_ns = start_ns;
 	s->width_ms = width_ms;
 	int err = close_batch(s, NJ_BATCH_TICK | (finish ? NJ_BATCH_FINISH : 0), account);
@@ -271,7 +308,7 @@ int nj_shipper_finish(struct nj_shipper *shipper)
 	int err = shipper->refused < 0 ? shipper->refused : nj_shipper_bear(shipper, nj_shipper_commit(shipper));
 	if (err == NJ_OK)
 		err = wait_until(shipper, is_settled, 0, "the last acknowledgement");
-	int kept = nj_journal_forget(shipper->journal, shipper->acked, NULL);
+	int kept = nj_shipper_bear(shipper, nj_shipper_commit(shipper)); /* the acknowledgements, for the next run */
 	return err < 0 ? err : kept;
 }
 
@@ -399,14 +436,19 @@ static int open_links(struct nj_shipper *s, struct nj_message *message)
 /* What an earlier run left in the journal goes first. */
 static int open_journal(struct nj_shipper *s, struct nj_message *message)
 {
-	const struct nj_journal_options options = {s->options.journal_path, s->options.journal_bytes_max};
+	const struct nj_journal_options options = {s->options.journal_path, s->options.journal_bytes_max,
+						   s->options.reading & INT64_MAX};
+	uint64_t acked = 0;
 	int err = nj_journal_open(&options, message, &s->journal);
+	if (err == NJ_OK)
+		err = nj_told_new(nj_journal_db(s->journal), s->options.reading, message, &s->told, &acked);
 	if (err < 0)
 		return err;
 	struct nj_journal_state st = nj_journal_state(s->journal);
-	s->acked = s->sent = st.oldest;
+	bool kept = !nj_shipper_has_several(s) && acked > st.oldest && acked <= st.next;
+	s->acked = s->sent = s->acked_first = kept ? acked : st.oldest;
 	s->committed = st.next;
-	err = nj_shipper_count_windows(s, st.oldest, st.next, &s->counts.windows_spooled);
+	err = nj_shipper_count_windows(s, s->acked, st.next, &s->counts.windows_spooled);
 	s->counts.windows_taken = s->counts.windows_spooled;
 	if (err < 0 && message != NULL)
 		*message = s->message;
@@ -421,6 +463,7 @@ int nj_shipper_new(const struct nj_shipper_options *options, struct nj_message *
 	if (s == NULL)
 		return nj_fail(message, NJ_ERR_MEMORY, "shipper: out of memory");
 	s->options = *options;
+	s->in_memory = strcmp(options->journal_path, ":memory:") == 0;
 	if (s->options.tap_group == NULL || *s->options.tap_group == '\0')
 		s->options.tap_group = s->options.sensor;
 	s->outlets[s->outlets_n++].endpoint = options->aggregator;
@@ -453,6 +496,7 @@ void nj_shipper_free(struct nj_shipper **shipper)
 		nj_link_close(&s->outlets[i].link);
 	nj_link_context_free(&s->own_context);
 	nj_route_close(s);
+	nj_told_free(&s->told);
 	nj_journal_close(&s->journal);
 	nj_wire_writer_free(&s->writer);
 	free(s);

@@ -4,6 +4,14 @@
  * was acknowledged. After a broken connection, a lost frame or a restarted aggregator it starts again from what the
  * aggregator says it has. All calls come on one thread.
  *
+ * With one aggregator, acknowledged batches stay in a journal on disk as long as they take less than half of its bound:
+ * should the aggregator lose its journal, it asks again from where its snapshot ends. With several, each batch has its
+ * place once it is settled, and goes.
+ *
+ * A run over captures that was killed and is started again on the same input passes over what its journal shows as told
+ * (sensor/told.h). The journal of a reading is named by it: should the journal be lost, the same batches get the same
+ * numbers again, and the aggregator knows which it has.
+ *
  * Nothing vanishes uncounted: windows taken = shipped + spooled + dropped. Memory: one batch being built, one being
  * sent, the journal's page cache (2 MB), the link's queue. */
 #ifndef NJ_SENSOR_SHIPPER_H
@@ -38,6 +46,7 @@ struct nj_shipper_options {
 	const char *journal_path;             /* ":memory:" where the input can be read again */
 	uint64_t journal_bytes_max;           /* default 256 MiB */
 	uint32_t key_id;
+	uint64_t reading;      /* what is read, for input that can be read again: sensor/told.h; 0: it cannot */
 	bool wait_when_full;   /* a full journal holds the caller up until the aggregator has caught up (files), instead
 				  of dropping the oldest (live) */
 	uint32_t commit_ticks; /* windows a transaction may span: 1 live; more where the input can be read again */
@@ -48,9 +57,10 @@ struct nj_shipper_options {
 };
 
 struct nj_shipper_counts {
-	uint64_t windows_taken;                                 /* = shipped + spooled + dropped_* */
-	uint64_t windows_shipped;                               /* acknowledged */
-	uint64_t windows_spooled;                               /* in the journal, or in the batch being built */
+	uint64_t windows_taken;   /* = shipped + spooled + dropped_* */
+	uint64_t windows_shipped; /* acknowledged */
+	uint64_t windows_spooled; /* in the journal, or in the batch being built */
+	uint64_t windows_told;    /* passed over: told by an earlier run over the same input; not among those taken */
 	uint64_t windows_dropped_full;                          /* pushed out of a full journal */
 	uint64_t windows_dropped_error;                         /* the journal could not be written */
 	uint64_t batches_shipped, batches_sent, batches_resent; /* sent counts resent ones too */

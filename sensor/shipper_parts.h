@@ -7,6 +7,7 @@
 #include "sensor/outlet.h"
 #include "sensor/route.h"
 #include "sensor/shipper.h"
+#include "sensor/told.h"
 
 struct nj_shipper {
 	struct nj_shipper_options options;
@@ -24,6 +25,11 @@ struct nj_shipper {
 	struct nj_wire_self self;
 	uint64_t building_ns, width_ms; /* window of the batch being built */
 	uint64_t acked, sent, sent_ever, committed;
+	uint64_t acked_first; /* below it the windows are those of earlier runs, not counted among the taken */
+	uint64_t had;         /* the aggregator has this series up to here: more than this journal, which began anew */
+	bool in_memory;
+	struct nj_told *told;
+	struct nj_agent_id last; /* agent of the last window of the batch being built */
 	uint32_t ticks_uncommitted;
 	uint64_t windows_uncommitted, pushed_uncommitted; /* in the open transaction: appended, and pushed out for it */
 	uint64_t clock_ms;                                /* as last told by nj_shipper_clock() */
@@ -40,6 +46,12 @@ static inline bool nj_shipper_has_several(const struct nj_shipper *s)
 /* Everything so far onto the disk, and what was acknowledged out of the journal. On failure what was not on the disk is
  * given up and counted; the error comes back as it is. */
 NJ_MUST_CHECK int nj_shipper_commit(struct nj_shipper *s);
+
+/* Lets the journal forget what was acknowledged, but for what it may keep. */
+NJ_MUST_CHECK int nj_shipper_forget(struct nj_shipper *s);
+
+/* The aggregator has everything below *next*, which is not above what is committed. */
+NJ_MUST_CHECK int nj_shipper_move_acked(struct nj_shipper *s, uint64_t next);
 
 /* A live sensor goes on when its disk is full: counted, and tried again. */
 int nj_shipper_bear(struct nj_shipper *s, int err);

@@ -21,8 +21,6 @@ static int greet(struct nj_shipper *s, struct nj_outlet *outlet)
 				      .dropped = st.dropped,
 				      .several = nj_shipper_has_several(s),
 				      .settled = current && s->entered ? st.oldest : outlet->settled};
-	if (!hello.several && s->acked > hello.oldest)
-		hello.oldest = s->acked;
 	snprintf(hello.sensor, sizeof hello.sensor, "%s", s->options.sensor);
 	snprintf(hello.tap_group, sizeof hello.tap_group, "%s", s->options.tap_group);
 	int err = nj_outlet_greet(outlet, &hello);
@@ -64,7 +62,7 @@ static int send_batches(struct nj_shipper *s, struct nj_outlet *to)
 	return NJ_OK;
 }
 
-static int move_acked(struct nj_shipper *s, uint64_t next)
+int nj_shipper_move_acked(struct nj_shipper *s, uint64_t next)
 {
 	uint64_t windows, oldest = nj_journal_state(s->journal).oldest, from = s->acked > oldest ? s->acked : oldest;
 	int err = nj_shipper_count_windows(s, from, next, &windows);
@@ -78,10 +76,30 @@ static int move_acked(struct nj_shipper *s, uint64_t next)
 	s->sent = s->sent > next ? s->sent : next;
 	bool all = s->acked == nj_journal_state(s->journal).next;
 	bool now = all || nj_shipper_has_several(s) || s->acked - oldest >= NJ_SHIPPER_FORGET_LAZILY_MAX;
-	return now ? nj_shipper_bear(s, nj_journal_forget(s->journal, s->acked, &s->message)) : NJ_OK;
+	return now ? nj_shipper_bear(s, nj_shipper_forget(s)) : NJ_OK;
 }
 
-/* What was never sent cannot be acknowledged. */
+/* The aggregator has lost what it had acknowledged: what is still held goes again. */
+static int move_back(struct nj_shipper *s, uint64_t next)
+{
+	uint64_t older = 0, newer = 0, middle = s->acked_first < s->acked ? s->acked_first : s->acked;
+	if (middle < next)
+		middle = next;
+	int err = nj_shipper_count_windows(s, next, middle, &older);
+	if (err == NJ_OK)
+		err = nj_shipper_count_windows(s, middle, s->acked, &newer);
+	if (err < 0)
+		return err;
+	s->counts.windows_taken += older;
+	s->counts.windows_shipped -= newer;
+	s->counts.windows_spooled += older + newer;
+	s->counts.batches_shipped -= s->acked - middle;
+	s->acked_first = next < s->acked_first ? next : s->acked_first;
+	s->acked = s->sent = next;
+	return NJ_OK;
+}
+
+/* What was never sent cannot be acknowledged, unless an earlier run sent it. */
 static int take_ack(struct nj_shipper *s, const struct nj_wire_ack *ack)
 {
 	struct nj_outlet *current = &s->outlets[s->current];
@@ -90,7 +108,16 @@ static int take_ack(struct nj_shipper *s, const struct nj_wire_ack *ack)
 		current->standing = NJ_STANDING_STRANGER;
 		return err;
 	}
-	err = ack->next > s->acked && ack->next <= s->committed ? move_acked(s, ack->next) : NJ_OK;
+	uint64_t next = ack->next;
+	if (next > s->committed && s->options.reading != 0) { /* this journal began anew: the numbers are the same */
+		s->had = next > s->had ? next : s->had;
+		next = s->committed;
+	}
+	if (next > s->acked && next <= s->committed)
+		err = nj_shipper_move_acked(s, next);
+	else if (ack->rewind && next < s->acked && next >= nj_journal_state(s->journal).oldest &&
+		 !nj_shipper_has_several(s))
+		err = move_back(s, next);
 	if (ack->rewind)
 		s->sent = s->acked;
 	return err;

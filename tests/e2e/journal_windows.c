@@ -36,7 +36,7 @@ int main(int argc, char **argv)
 	struct nj_json_out out = {0};
 	if (argc != 2)
 		return fprintf(stderr, "usage: journal_windows JOURNAL\n"), EXIT_FAILURE;
-	const struct nj_journal_options options = {argv[1], UINT32_MAX};
+	const struct nj_journal_options options = {.path = argv[1], .bytes_max = UINT32_MAX};
 	if (nj_arena_init(&arena, ARENA_BYTES) < 0 || nj_journal_open(&options, &message, &journal) < 0)
 		return fail(argv[1], &message);
 	const void *data;

@@ -94,7 +94,7 @@ class Processes(craft.Case):
         process, _ = self.start_aggregator(once=False)
         shipped = re.search(rb"(\d+) windows = \1 shipped \+ 0 spooled", self.run_sensor(*words).stderr)
         self.assertIsNotNone(shipped)
-        self.assertEqual(int(shipped[1]), 2 * int(spooled[1]))
+        self.assertEqual(int(shipped[1]), int(spooled[1]))  # what the first run has told, the second passes over
         process.terminate()
         self.assertEqual(process.wait(PATIENCE_S), 0)
         self.assertIn(shipped[1] + b" windows", self.read("aggregator.err"))

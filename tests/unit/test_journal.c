@@ -44,7 +44,8 @@ static struct nj_journal *must_open(const char *at, uint64_t bytes_max)
 {
 	struct nj_journal *journal = NULL;
 	struct nj_message message;
-	if (nj_journal_open(&(struct nj_journal_options){at, bytes_max}, &message, &journal) != NJ_OK)
+	if (nj_journal_open(&(struct nj_journal_options){.path = at, .bytes_max = bytes_max}, &message, &journal) !=
+	    NJ_OK)
 		fail_msg("%s", message.text);
 	return journal;
 }
@@ -197,7 +198,7 @@ static void write_until_killed(unsigned seed, int report)
 {
 	struct nj_message m;
 	struct nj_journal *j = NULL;
-	if (nj_journal_open(&(struct nj_journal_options){path, 200000}, &m, &j) < 0)
+	if (nj_journal_open(&(struct nj_journal_options){.path = path, .bytes_max = 200000}, &m, &j) < 0)
 		_exit(1);
 	for (;;) {
 		int group = 1 + rand_r(&seed) % 6;
@@ -263,7 +264,7 @@ static void test_damage_is_refused(void **state)
 	static const char noise[4096] = "noise";
 	assert_int_equal(pwrite(fd, noise, sizeof noise, 6 * 4096), sizeof noise);
 	close(fd);
-	int err = nj_journal_open(&(struct nj_journal_options){path, 1 << 20}, &m, &j);
+	int err = nj_journal_open(&(struct nj_journal_options){.path = path, .bytes_max = 1 << 20}, &m, &j);
 	assert_int_equal(err, NJ_ERR_FORMAT);
 	assert_non_null(strstr(m.text, path));
 	assert_null(j);
