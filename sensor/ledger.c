@@ -575,6 +575,16 @@ uint64_t nj_ledger_lost(const struct nj_ledger *l)
 	return l->lost;
 }
 
+bool nj_ledger_is_crowded(const struct nj_ledger *l)
+{
+	return l->agents.used > l->agents.entries_max / 2 || l->contacts.used > l->contacts.entries_max / 2;
+}
+
+void nj_ledger_lose(struct nj_ledger *l, uint32_t contacts)
+{
+	l->lost += contacts;
+}
+
 uint32_t nj_ledger_agents_n(const struct nj_ledger *l)
 {
 	return l->agents.used;

@@ -89,6 +89,10 @@ void nj_ledger_burst(struct nj_contact *contact, uint16_t burst_ms);
 /* Lost since the last sweep; part of the account. */
 uint64_t nj_ledger_lost(const struct nj_ledger *ledger);
 
+/* Half of the agents or of the contacts are taken: what comes from outside should stay out, with nj_ledger_lose(). */
+bool nj_ledger_is_crowded(const struct nj_ledger *ledger);
+void nj_ledger_lose(struct nj_ledger *ledger, uint32_t contacts);
+
 uint32_t nj_ledger_agents_n(const struct nj_ledger *ledger);
 
 /* Hands every agent's window to *window* (NULL: nobody wants them), ascending by agent, and empties the ledger.

@@ -271,6 +271,12 @@ void nj_tell_window(struct nj_tell *tell, struct nj_flow_hot *hot, struct nj_flo
 		view.wire_bytes[side] = nj_flow_window_wire_bytes(hot, flow, side);
 	}
 	view.external = flow->external >> view.peer & 1;
+	/* A flood from any number of outside addresses must not push those at home out of the ledger. */
+	if ((flow->external >> client & 1) && nj_ledger_is_crowded(tell->ledger)) {
+		nj_ledger_lose(tell->ledger, 2);
+		window_clear(hot, flow, &view);
+		return;
+	}
 	tell_end(tell, &view, hot, flow);
 	view.self = !client;
 	view.peer = client;

@@ -32,6 +32,9 @@
 #define CLOSED_S                                                                                                       \
 	10 /* a closed flow stays known for late packets: twice the longest retransmission timeout seen in practice */
 #define BURST_NS NS_PER_S
+#define EVICTED_SILENT_NS                                                                                              \
+	NS_PER_S /* an opening pushed out that waited so long, the time after which it would be repeated, is           \
+		    unanswered */
 #define WIRE_BYTES_MAX                                                                                                 \
 	(1u << 28) /* a frame that claims more is counted as this: it keeps the hot counters from overflowing */
 #define TIME_MAX_NS                 (UINT64_MAX / 4)
@@ -341,7 +344,8 @@ static void flow_texts_release(struct nj_worker *w, struct nj_flow *flow)
 static void flow_leave(struct nj_worker *w, struct nj_flow_hot *hot, struct nj_flow *flow, enum nj_flow_end reason,
 		       uint64_t t_ns)
 {
-	if ((hot->state & NJ_FLOW_PENDING) && reason != NJ_END_EVICTED)
+	bool waited = reason != NJ_END_EVICTED || t_ns >= flow->first_ns + EVICTED_SILENT_NS;
+	if ((hot->state & NJ_FLOW_PENDING) && waited)
 		outcome_set(w, hot, flow, nj_outcome_overdue(hot), t_ns);
 	flow_over(w, hot, flow, reason);
 	flow_record(w, hot, flow);

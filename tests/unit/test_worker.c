@@ -552,6 +552,54 @@ static void full_table_evicts_and_counts(void **state)
 	rig_free(rig);
 }
 
+/* 40 openings that nobody answers into 16 places; gives how many count as unanswered. */
+static uint64_t unanswered_of_evicted(uint64_t gap_ns)
+{
+	struct rig *rig = rig_new_with(few_flows);
+	for (uint16_t i = 0; i < 40; i++) {
+		struct tcp tcp = {CLIENT, SERVER, 40000, (uint16_t)(1000 + i), SYN, 5, 0};
+		frame_tcp(&rig->frame, &tcp, "", 0);
+		push(rig, T0 + i * gap_ns);
+	}
+	nj_worker_finish(rig->worker);
+	assert_int_equal(rig->account.flows_evicted, 24);
+	uint64_t unanswered = window_of(rig, CLIENT, 0)->window.features.flows_unanswered;
+	rig_free(rig);
+	return unanswered;
+}
+
+static void evicted_after_a_second_is_unanswered(void **state)
+{
+	(void)state;
+	assert_int_equal(unanswered_of_evicted(S / 10), 40);
+	assert_int_equal(unanswered_of_evicted(S / 20), 16); /* those pushed out had waited 0.8 s: nobody knows */
+}
+
+static void small_ledger(struct nj_worker_options *options)
+{
+	options->ledger_entries_max = 64;
+}
+
+static void a_flood_from_outside_leaves_room_for_home(void **state)
+{
+	(void)state;
+	struct rig *rig = rig_new_with(small_ledger);
+	for (uint32_t i = 0; i < 56; i++) {
+		struct tcp tcp = {0xcb007100u + i, SERVER, 40000, 443, SYN, 5, 0};
+		frame_tcp(&rig->frame, &tcp, "", 0);
+		push(rig, T0 + i * S / 100);
+	}
+	for (uint32_t i = 0; i < 5; i++) {
+		struct tcp tcp = {CLIENT, 0x0a000100u + i, 40000, 445, SYN, 5, 0};
+		frame_tcp(&rig->frame, &tcp, "", 0);
+		push(rig, T0 + 3 * S + i);
+	}
+	nj_worker_finish(rig->worker);
+	assert_int_equal(window_of(rig, CLIENT, 0)->window.contacts_n, 5);
+	assert_in_range(rig->account.contacts_lost, 60, 100); /* two a flow that was not entered */
+	rig_free(rig);
+}
+
 static void time_never_goes_back(void **state)
 {
 	(void)state;
@@ -778,6 +826,8 @@ int main(void)
 		cmocka_unit_test(silence_ends_a_flow_whenever_ticks_come),
 		cmocka_unit_test(just_within_the_timeout_is_one_flow),
 		cmocka_unit_test(full_table_evicts_and_counts),
+		cmocka_unit_test(evicted_after_a_second_is_unanswered),
+		cmocka_unit_test(a_flood_from_outside_leaves_room_for_home),
 		cmocka_unit_test(time_never_goes_back),
 		cmocka_unit_test(windows_do_not_depend_on_ticks),
 		cmocka_unit_test(dns_is_counted_for_who_asks),
