@@ -6,6 +6,14 @@
 #include "common/log.h"
 
 #include <stdio.h>
+#include <time.h>
+
+static uint64_t clock_of(clockid_t id)
+{
+	struct timespec now;
+	clock_gettime(id, &now);
+	return (uint64_t)now.tv_sec * 1000000000ull + (uint64_t)now.tv_nsec;
+}
 
 int nj_run_inventory(const struct nj_sensor_config *config, struct nj_message *message,
 		     struct nj_inventory **ret_inventory)
@@ -19,14 +27,15 @@ int nj_run_prepare(struct nj_run *run, const struct nj_daemon *daemon, const str
 {
 	*run = (struct nj_run){.daemon = daemon, .config = config};
 	nj_sensor_config_shipper(config, &run->shipper_options);
+	nj_health_open(&run->meter, clock_of(CLOCK_MONOTONIC));
 	int err = nj_shipper_check(&run->shipper_options, message);
 	return err == NJ_OK ? nj_run_inventory(config, message, &run->inventory) : err;
 }
 
-int nj_run_weigh(const struct nj_run *run, uint64_t source_bytes, struct nj_message *message)
+int nj_run_weigh(struct nj_run *run, uint64_t source_bytes, struct nj_message *message)
 {
 	const struct nj_sensor_config *config = run->config;
-	uint64_t bytes = source_bytes + nj_shipper_memory_bytes(&run->shipper_options);
+	uint64_t bytes = run->memory_bytes = source_bytes + nj_shipper_memory_bytes(&run->shipper_options);
 	if (bytes > config->memory_max)
 		return nj_fail(message, NJ_ERR_USAGE,
 			       "the tables could take %.0f MB and memory_max allows %.0f MB: lower flows_max, workers, "
@@ -36,7 +45,7 @@ int nj_run_weigh(const struct nj_run *run, uint64_t source_bytes, struct nj_mess
 		printf("configuration is good; memory is bounded by %.0f MB\n", (double)bytes / 1e6);
 	else
 		nj_log(NJ_LOG_NOTICE, "sensor %s delivers to %s, memory bounded by %.0f MB", config->sensor,
-		       config->aggregator, (double)bytes / 1e6);
+		       config->aggregator.text[0], (double)bytes / 1e6);
 	return NJ_OK;
 }
 
@@ -75,9 +84,9 @@ static void tell_trouble(struct nj_run *run)
 	if (trouble == run->told_trouble)
 		return;
 	if (trouble != NULL)
-		nj_log(NJ_LOG_WARNING, "cannot deliver to %s: %s", run->config->aggregator, trouble);
+		nj_log(NJ_LOG_WARNING, "cannot deliver to %s: %s", nj_shipper_aggregator(run->shipper), trouble);
 	else
-		nj_log(NJ_LOG_NOTICE, "%s lets this sensor in", run->config->aggregator);
+		nj_log(NJ_LOG_NOTICE, "%s lets this sensor in", nj_shipper_aggregator(run->shipper));
 	run->told_trouble = trouble;
 }
 
@@ -99,8 +108,27 @@ void nj_run_alive(struct nj_run *run, uint64_t now_ns, const struct nj_sensor_ac
 	tell_trouble(run);
 }
 
+bool nj_run_heartbeat_is_due(const struct nj_run *run, uint64_t steady_ns)
+{
+	return steady_ns - run->heartbeat_ns >= run->config->heartbeat * 1000000000ull;
+}
+
+int nj_run_heartbeat(struct nj_run *run, uint64_t steady_ns, struct nj_sensor_health *health)
+{
+	uint64_t failovers = nj_shipper_counts(run->shipper).failovers;
+	if (failovers != run->told_failovers)
+		nj_log(NJ_LOG_WARNING, "delivers to %s from now on", nj_shipper_aggregator(run->shipper));
+	run->told_failovers = (uint32_t)failovers;
+	run->heartbeat_ns = steady_ns;
+	nj_health_measure(&run->meter, steady_ns, clock_of(CLOCK_PROCESS_CPUTIME_ID), health);
+	health->memory_bound_bytes = run->memory_bytes;
+	health->sent_ns = clock_of(CLOCK_REALTIME);
+	return nj_shipper_heartbeat(run->shipper, health);
+}
+
 void nj_run_end(struct nj_run *run)
 {
+	nj_health_close(&run->meter);
 	nj_shipper_free(&run->shipper);
 	nj_inventory_free(&run->inventory);
 }

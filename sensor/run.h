@@ -5,6 +5,7 @@
 
 #include "common/daemon.h"
 #include "common/notify.h"
+#include "sensor/health.h"
 #include "sensor/sensor_config.h"
 #include "sensor/sensor_confine.h"
 #include "sensor/shipper.h"
@@ -21,6 +22,10 @@ struct nj_run {
 	struct nj_shipper *shipper;
 	struct nj_confine confine;
 	struct nj_notify notify;
+	struct nj_health_meter meter;
+	uint64_t heartbeat_ns; /* of the last one, steady clock */
+	uint64_t memory_bytes; /* that the tables may take */
+	uint32_t told_failovers;
 	uint64_t told_frames, told_ns; /* of the last status, for the rate */
 	const char *told_trouble;      /* with the aggregator, or NULL: last logged */
 };
@@ -29,7 +34,7 @@ struct nj_run {
 NJ_MUST_CHECK int nj_run_prepare(struct nj_run *run, const struct nj_daemon *daemon,
 				 const struct nj_sensor_config *config, struct nj_message *message);
 /* Holds the tables' size against memory_max and tells it. */
-NJ_MUST_CHECK int nj_run_weigh(const struct nj_run *run, uint64_t source_bytes, struct nj_message *message);
+NJ_MUST_CHECK int nj_run_weigh(struct nj_run *run, uint64_t source_bytes, struct nj_message *message);
 void nj_run_end(struct nj_run *run);
 
 /* The inventory that the configuration names, or the one for none. *returns owned*. */
@@ -46,6 +51,11 @@ NJ_MUST_CHECK int nj_run_confine_calls(struct nj_run *run, uint64_t now_ns, cons
  * *now_ns* is the monotonic clock. */
 void nj_run_alive(struct nj_run *run, uint64_t now_ns, const struct nj_sensor_account *account);
 bool nj_run_alive_is_due(const struct nj_run *run, uint64_t now_ns);
+
+/* Every *heartbeat* seconds: how this sensor fares, to the aggregators. *health* holds what the caller knows of its
+ * source. */
+bool nj_run_heartbeat_is_due(const struct nj_run *run, uint64_t steady_ns);
+NJ_MUST_CHECK int nj_run_heartbeat(struct nj_run *run, uint64_t steady_ns, struct nj_sensor_health *health);
 
 /* Law 1 in one line of the log. */
 void nj_run_report(const struct nj_run *run, const struct nj_sensor_account *account);

@@ -29,6 +29,7 @@ struct live_run {
 	struct nj_sensor_config *retired;  /* no longer in force, freed when all workers have taken the new one over */
 	struct nj_inventory *retired_inventory;
 	bool reload, taking, stopped; /* a reload is wanted; workers are taking one over; SIGTERM has come */
+	uint64_t event_ns;            /* end of the last window told */
 	uint64_t stats_ns;            /* of the last line */
 	struct nj_lane_counts *told;  /* per worker */
 };
@@ -171,7 +172,9 @@ static int pass_window(void *context, const struct nj_window *window)
 static int pass_tick(void *context, uint64_t start_ns, uint32_t width_ms, const struct nj_sensor_account *account,
 		     bool finish)
 {
-	const struct nj_window_sink *to = &((struct live_run *)context)->sink;
+	struct live_run *r = context;
+	const struct nj_window_sink *to = &r->sink;
+	r->event_ns = start_ns + (uint64_t)width_ms * 1000000;
 	return to->tick(to->context, start_ns, width_ms, account, finish);
 }
 
@@ -203,6 +206,25 @@ static void stop(struct live_run *r)
 	nj_live_stop(r->live);
 }
 
+static int heartbeat(struct live_run *r, uint64_t steady_ns)
+{
+	struct nj_sensor_health health = {.interfaces_n = r->options.interfaces_n};
+	if (health.interfaces_n > NJ_HEALTH_INTERFACES_MAX)
+		health.interfaces_n = NJ_HEALTH_INTERFACES_MAX;
+	for (uint32_t i = 0; i < health.interfaces_n; i++) {
+		struct nj_interface_health *at = &health.interfaces[i];
+		struct nj_live_state state;
+		nj_live_state(r->live, i, steady_ns, &state);
+		snprintf(at->name, sizeof at->name, "%.15s", state.name);
+		at->state = state.open ? NJ_INTERFACE_UP : NJ_INTERFACE_DOWN;
+		at->gaps = state.gaps;
+		at->gap_ms = state.gap_ns / 1000000;
+	}
+	nj_health_account(nj_live_total(r->live), &health);
+	health.event_ns = r->event_ns;
+	return nj_run_heartbeat(&r->run, steady_ns, &health);
+}
+
 /* Until a signal has come and everything is told. */
 static int watch(struct live_run *r)
 {
@@ -213,8 +235,11 @@ static int watch(struct live_run *r)
 		if (nj_daemon_stopping())
 			stop(r);
 		reload_step(r);
+		nj_shipper_clock(r->run.shipper, steady_ns / 1000000);
 		err = nj_shipper_pump(r->run.shipper, STEP_MS);
 		steady_ns = clock_ns(CLOCK_MONOTONIC);
+		if (err == NJ_OK && nj_run_heartbeat_is_due(&r->run, steady_ns))
+			err = heartbeat(r, steady_ns);
 		if (nj_run_alive_is_due(&r->run, steady_ns))
 			nj_run_alive(&r->run, steady_ns, nj_live_total(r->live));
 		if (steady_ns - r->stats_ns >= in_force(r)->stats * NS_PER_S)

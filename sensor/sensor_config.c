@@ -45,7 +45,14 @@ void nj_sensor_config_shipper(const struct nj_sensor_config *config, struct nj_s
 	nj_shipper_options_init(ret_options);
 	ret_options->sensor = config->sensor;
 	ret_options->tap_group = config->tap_group;
-	ret_options->aggregator = config->aggregator;
+	ret_options->aggregator = config->aggregator.text[0];
+	for (uint32_t i = 1; i < config->aggregator.n; i++) {
+		ret_options->others[i - 1] = config->aggregator.text[i];
+		ret_options->other_keys[i - 1] = i < config->aggregator_key.n ? config->aggregator_key.text[i] : NULL;
+	}
+	ret_options->others_n = config->aggregator.n - 1;
+	ret_options->failover_ms = config->failover * 1000;
+	ret_options->failback_ms = config->failback * 1000;
 	ret_options->plain_tcp = config->plain_tcp;
 	ret_options->secret_key = config->secret_key[0] != '\0' ? config->secret_key : NULL;
 	ret_options->aggregator_key = config->aggregator_key.n > 0 ? config->aggregator_key.text[0] : NULL;

@@ -8,8 +8,12 @@
 #define NJ_SENSOR_OPTIONS(OPT)                                                                                         \
 	OPT(sensor, TEXT, "", 1, 31, "sensor", "name of this sensor: letters, digits, '-', '_' and '.'")               \
 	OPT(tap_group, TEXT, "", 0, 31, "", "sensors of one group see the same traffic; empty: a group of its own")    \
-	OPT(aggregator, TEXT, "", 1, 200, "tcp://127.0.0.1:7117",                                                      \
-	    "where to deliver: tcp://ADDRESS:PORT or ipc://PATH")                                                      \
+	OPT(aggregator, LIST, "", 1, 8, "tcp://127.0.0.1:7117",                                                        \
+	    "where to deliver: tcp://ADDRESS:PORT or ipc://PATH; of several, the first that answers")                  \
+	OPT(failover, DURATION, "s", 1, 3600, "10",                                                                    \
+	    "turn to another aggregator after this silence of the present one")                                        \
+	OPT(failback, DURATION, "s", 1, 86400, "30", "turn back to an earlier one when it has answered for so long")   \
+	OPT(heartbeat, DURATION, "s", 1, 3600, "5", "tell aggregators this often how the sensor fares")                \
 	OPT(secret_key, TEXT, "", 0, 250, "",                                                                          \
 	    "file of this sensor's secret key (nightjar keygen); without one nothing is encrypted")                    \
 	OPT(aggregator_key, LIST, "", 0, 16, "",                                                                       \
@@ -23,8 +27,7 @@
 	OPT(finish, DURATION, "s", 1, 86400, "30",                                                                     \
 	    "at the end, how long to wait for an aggregator that takes nothing")                                       \
 	OPT(inventory, TEXT, "", 0, 250, "", "home networks; empty: private networks are home")                        \
-	OPT(ai_endpoints, TEXT, "", 0, 250, "",                                                                        \
-	    "servers of language models that are not in the shipped list (YAML)")                                      \
+	OPT(ai_endpoints, TEXT, "", 0, 250, "", "servers of language models that are not in the shipped list (YAML)")  \
 	OPT(hash_key, TEXT, "", 0, 250, "",                                                                            \
 	    "text behind the keyed hashes, the same for all sensors; empty: the well-known one of replay")             \
 	OPT(interfaces, LIST, "", 0, 16, "", "network interfaces to watch; empty: files are read")                     \

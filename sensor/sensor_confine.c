@@ -16,5 +16,6 @@ void nj_sensor_confine(const struct nj_sensor_config *config, const char *config
 	nj_confine_allow(ret_confine, config->secret_key, false);
 	for (uint32_t i = 0; i < config->aggregator_key.n; i++)
 		nj_confine_allow(ret_confine, config->aggregator_key.text[i], false);
-	nj_confine_allow_endpoint(ret_confine, config->aggregator, false);
+	for (uint32_t i = 0; i < config->aggregator.n; i++)
+		nj_confine_allow_endpoint(ret_confine, config->aggregator.text[i], false);
 }

@@ -348,6 +348,11 @@ struct nj_shipper_counts nj_shipper_counts(const struct nj_shipper *shipper)
 	return shipper->counts;
 }
 
+const char *nj_shipper_aggregator(const struct nj_shipper *shipper)
+{
+	return shipper->outlets[shipper->current].endpoint;
+}
+
 const char *nj_shipper_message(const struct nj_shipper *shipper)
 {
 	return shipper->message.text;

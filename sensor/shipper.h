@@ -106,6 +106,8 @@ NJ_MUST_CHECK int nj_shipper_finish(struct nj_shipper *shipper);
 const char *nj_shipper_trouble(const struct nj_shipper *shipper);
 
 struct nj_shipper_counts nj_shipper_counts(const struct nj_shipper *shipper);
+const char *nj_shipper_aggregator(
+	const struct nj_shipper *shipper); /* the one delivered to now; borrowed from options */
 const char *nj_shipper_message(
 	const struct nj_shipper *shipper); /* why the last call failed; *returns borrowed until* the next call */
 
