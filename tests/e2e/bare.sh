@@ -10,8 +10,9 @@ bare_unshare() {
 	fi
 	if [ "${NJ_BARE_UNSHARED:-}" != 1 ]; then
 		export NJ_BARE_UNSHARED=1
-		exec unshare --mount --pid --fork --kill-child "$0" "$@"
+		exec unshare --mount --propagation unchanged --pid --fork --kill-child "$0" "$@"
 	fi
+	mount --make-rprivate / 2>/dev/null || true # in a chroot, whose root need not be a mount, it has no effect
 }
 
 # bare_bootstrap SUITE MIRROR KEEP : sets work and root.

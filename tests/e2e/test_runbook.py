@@ -170,7 +170,9 @@ def main(arguments):
         skip("needs root")
     if os.environ.get("NJ_MACHINE") != "1":
         os.environ["NJ_MACHINE"] = "1"
-        os.execvp("unshare", ["unshare", "--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc", sys.executable, *sys.argv])
+        os.execvp("unshare", ["unshare", "--mount", "--propagation", "unchanged", "--net", "--pid", "--fork", "--kill-child", "--mount-proc", sys.executable, *sys.argv])
+    # Nothing of ours shows outside. In a chroot, whose root need not be a mount, whoever made it has seen to that.
+    subprocess.run(["mount", "--make-rprivate", "/"], check=False, stderr=subprocess.DEVNULL)
     machine = Machine(build)
     done, wrong = follow(machine, BOOK)
     if wrong is not None:
