@@ -350,10 +350,10 @@ static bool begins(const char *text, const char *prefix)
 	return strncmp(text, prefix, strlen(prefix)) == 0;
 }
 
-static bool is_loopback(const char *host)
+static bool is_loopback(const char *endpoint)
 {
-	return begins(host, "127.") || begins(host, "localhost:") || begins(host, "[::1]:") ||
-	       begins(host, "[::ffff:127.");
+	return begins(endpoint, "tcp://127.") || begins(endpoint, "tcp://localhost:") ||
+	       begins(endpoint, "tcp://[::1]:") || begins(endpoint, "tcp://[::ffff:127.");
 }
 
 static bool is_tcp(const char *endpoint)
@@ -386,7 +386,7 @@ int nj_link_check(const struct nj_link_options *options, struct nj_message *mess
 		return check_keys(options, message);
 	if (options->server_key != NULL)
 		return nj_fail(message, NJ_ERR_USAGE, "endpoint '%s': encryption needs a secret key, too", endpoint);
-	if (is_tcp(endpoint) && !is_loopback(endpoint + strlen("tcp://")))
+	if (is_tcp(endpoint) && !is_loopback(endpoint))
 		return nj_fail(message, NJ_ERR_USAGE,
 			       "endpoint '%s': tcp beyond loopback is encrypted or not at all: give it keys", endpoint);
 	if (is_tcp(endpoint) && !options->plain_tcp)
