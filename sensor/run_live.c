@@ -9,12 +9,14 @@
 #include "common/inventory.h"
 #include "common/log.h"
 #include "sensor/live.h"
+#include "sensor/nic_check.h"
 #include "sensor/run.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #define STEP_MS  20
 #define NS_PER_S 1000000000ull
@@ -263,6 +265,30 @@ static int deliver_rest(struct live_run *r, struct nj_message *message)
 	return err;
 }
 
+/* What stands in the way of seeing everything, each with the command that mends it; 0 or an interface is missing. */
+static int check_interfaces(const struct live_run *r, struct nj_message *message)
+{
+	int fd, err = nj_nic_open(message, &fd);
+	if (err < 0)
+		return err;
+	for (uint32_t i = 0; i < r->options.interfaces_n; i++) {
+		const char *name = r->options.interfaces[i];
+		struct nj_nic_features features;
+		struct nj_nic_finding findings[NJ_NIC_FINDINGS_MAX];
+		nj_nic_ask(fd, name, &features);
+		uint32_t n = nj_nic_findings(name, &features, findings);
+		for (uint32_t k = 0; k < n; k++)
+			printf("%s%s%s\n", findings[k].text, findings[k].mend[0] != '\0' ? "\n    " : "",
+			       findings[k].mend);
+		if (n == 0)
+			printf("%s: nothing stands in the way\n", name);
+		if (features.state.index == 0)
+			err = nj_fail(message, NJ_ERR_NOT_FOUND, "%s: no such interface", name);
+	}
+	close(fd);
+	return err;
+}
+
 static int run(struct live_run *r, struct nj_message *message)
 {
 	int err = nj_sensor_config_live(r->run.config, &r->lists, &r->options, message);
@@ -271,8 +297,10 @@ static int run(struct live_run *r, struct nj_message *message)
 	r->options.worker.home = nj_inventory_home(r->run.inventory);
 	r->options.tell = log_event;
 	err = nj_run_weigh(&r->run, nj_live_memory_bytes(&r->options), message);
-	if (err < 0 || r->run.daemon->check)
+	if (err < 0)
 		return err;
+	if (r->run.daemon->check)
+		return check_interfaces(r, message);
 	err = open_parts(r, message);
 	if (err < 0)
 		return err;

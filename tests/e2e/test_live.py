@@ -372,6 +372,27 @@ class Life(Tap):
         self.assertEqual(done.returncode, 3)
         self.assertIn(b"eth7: no such interface", done.stderr)
 
+    def check(self, interface):
+        done = subprocess.run(topology.inside("tap", [self.sensor, "--interface", interface, "--aggregator", "ipc://nobody", "--check"]), capture_output=True, text=True,
+                              timeout=PATIENCE_S)
+        return done.returncode, done.stdout
+
+    def test_check_gives_commands_that_mend(self):
+        code, said = self.check("eth0")
+        self.assertEqual(code, 0)
+        self.assertIn("configuration is good", said)
+        commands = re.findall(r"^    (ethtool -[KGX] .*)$", said, re.M)
+        self.assertTrue(any(command.startswith("ethtool -K eth0 ") and "gro off" in command for command in commands) or "gro" not in said, said)
+        self.assertNotEqual(commands, [], "a fresh veth glues frames together, and nothing is said")
+        for command in commands:
+            subprocess.run(topology.inside("tap", command.split()), check=True, capture_output=True)
+        self.assertIn("eth0: nothing stands in the way", self.check("eth0")[1])
+        ip("-n", "tap", "link", "set", "dev", "eth0", "down")
+        self.assertIn("eth0: is down\n    ip link set dev eth0 up", self.check("eth0")[1])
+        code, said = self.check("eth7")
+        self.assertEqual(code, 3)
+        self.assertIn("eth7: no such interface", said)
+
     def test_a_silent_link_closes_windows_by_the_clock(self):
         sensor = self.start_sensor("sensor", "--workers", "2", "--journal", self.path("journal"), "--set", "finish=1", "--set", "window=1s", "--set", "answer=1s")
         self.send(20)  # and never again; an opening waits a second, its window is over a second later
