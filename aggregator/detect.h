@@ -11,7 +11,7 @@ extern const struct nj_detector nj_detector_decoy, nj_detector_scan, nj_detector
 	nj_detector_ai_turns, nj_detector_ai_upload, nj_detector_ai_mailbox, nj_detector_policy_unregistered,
 	nj_detector_policy_reach, nj_detector_policy_secrets, nj_detector_policy_provider, nj_detector_policy_tool,
 	nj_detector_policy_volume, nj_detector_policy_hours, nj_detector_staging, nj_detector_credentials,
-	nj_detector_reaction;
+	nj_detector_reaction, nj_detector_remote;
 
 /* The kept sightings of a ring as peers, newest first, with names and bytes where the window still has the contact. */
 void nj_alert_add_sightings(struct nj_alert *alert, const struct nj_agent_id *agent, const struct nj_sighting *ring,

@@ -36,6 +36,7 @@ const struct nj_detector *const nj_detectors[NJ_DETECTORS] = {
 	[NJ_DETECTOR_STAGING] = &nj_detector_staging,
 	[NJ_DETECTOR_CREDENTIALS] = &nj_detector_credentials,
 	[NJ_DETECTOR_REACTION] = &nj_detector_reaction,
+	[NJ_DETECTOR_REMOTE] = &nj_detector_remote,
 };
 
 double nj_ln_clamp(double ln_p)

@@ -64,7 +64,9 @@
 	X(principals_level, 0.9, 0, 20, "ln(1 + Kerberos client names) an agent uses in an hour")                      \
 	X(principals_scale, 0.45, 0.1, 10, "its scale")                                                                \
 	X(tickets_level, 1.8, 0, 20, "ln(1 + services) an agent asks Kerberos tickets for in an hour")                 \
-	X(tickets_scale, 0.6, 0.1, 10, "its scale")
+	X(tickets_scale, 0.6, 0.1, 10, "its scale")                                                                    \
+	X(remote_command, 1e-5, 1e-12, 1,                                                                              \
+	  "chance that a benign agent runs a command on a host where it had not, in a day")
 
 struct nj_prior {
 	char source[32];

@@ -92,6 +92,7 @@ bool nj_label_fits_detector(const char *label, const char *detector)
 		{"c2", "beacon"},
 		{"lateral", "lateral"},
 		{"lateral", "recon-quiet"},
+		{"lateral", "remote-command"},
 		{"mixed", ""},
 	};
 	for (size_t i = 0; i < sizeof fits / sizeof fits[0]; i++) {

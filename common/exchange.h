@@ -89,10 +89,11 @@ struct nj_exchange {
 };
 static_assert(sizeof(struct nj_exchange) == 200, "no padding: compared as bytes");
 
-enum nj_tool_kind { NJ_TOOL_MCP = 1, NJ_TOOL_A2A = 2, NJ_TOOL_JSON_RPC = 3 };
+enum nj_tool_kind { NJ_TOOL_MCP = 1, NJ_TOOL_A2A = 2, NJ_TOOL_JSON_RPC = 3, NJ_TOOL_RPC = 4 };
 
-/* A method called on a tool server in clear text, and the tool, resource or prompt it named.
- * Key: peer, port, kind, method, name. */
+/* A method called on a tool server in clear text, and the tool, resource or prompt it named. Or a Windows remote
+ * procedure call: the interface, and the operation; empty when it was only bound. Key: peer, port, kind, method, name.
+ */
 struct nj_tool {
 	struct nj_addr peer;
 	uint16_t port;

@@ -72,7 +72,7 @@
 	X(exchange_bytes_up, "B", SUM, "sent in all of them")                                                          \
 	X(exchange_bytes_down, "B", SUM, "received in all of them")                                                    \
 	X(exchanges_rest, "exchanges", SUM, "exchanges beyond the cap of the list")                                    \
-	X(tool_calls, "calls", SUM, "clear-text calls to tool servers (MCP, A2A, JSON-RPC)")                           \
+	X(tool_calls, "calls", SUM, "clear-text calls to tool servers (MCP, A2A, JSON-RPC), and Windows remote procedure calls that are known")                           \
 	X(tools_rest, "calls", SUM, "of them those beyond the cap of the list")                                        \
 	X(ndpi_risks, "bits", OR, "nDPI risk bits of this agent's flows")                                              \
 	X(first_ns, "ns", MIN, "first packet of the agent in the window")                                              \

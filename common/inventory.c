@@ -95,7 +95,7 @@ static int take_networks(const struct reader *r, const struct nj_yaml_node *node
 
 static int take_permitted(const struct reader *r, const struct nj_yaml_node *node, uint32_t *ret_bits)
 {
-	static const char *const words[] = {"scan", "exfil", "beacon", "dns", "fanout", "icmp"};
+	static const char *const words[] = {"scan", "exfil", "beacon", "dns", "fanout", "icmp", "admin"};
 	uint32_t bits = 0;
 	if (node->kind != NJ_YAML_LIST)
 		return FAIL(r, node, "permitted must be a list");
@@ -105,7 +105,7 @@ static int take_permitted(const struct reader *r, const struct nj_yaml_node *nod
 			if (item->kind == NJ_YAML_TEXT && strcmp(item->text, words[i]) == 0)
 				bit = 1u << i;
 		if (bit == 0)
-			return FAIL(r, item, "permitted: expects scan, exfil, beacon, dns, fanout or icmp");
+			return FAIL(r, item, "permitted: expects scan, exfil, beacon, dns, fanout, icmp or admin");
 		bits |= bit;
 	}
 	*ret_bits = bits;

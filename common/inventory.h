@@ -36,7 +36,7 @@ struct nj_networks {
 void nj_networks_private(struct nj_networks *ret_networks);
 bool nj_networks_contain(const struct nj_networks *networks, const struct nj_addr *addr);
 
-enum nj_permission { NJ_PERMIT_SCAN = 1, NJ_PERMIT_EXFIL = 2, NJ_PERMIT_BEACON = 4, NJ_PERMIT_DNS = 8, NJ_PERMIT_FANOUT = 16, NJ_PERMIT_ICMP = 32 };
+enum nj_permission { NJ_PERMIT_SCAN = 1, NJ_PERMIT_EXFIL = 2, NJ_PERMIT_BEACON = 4, NJ_PERMIT_DNS = 8, NJ_PERMIT_FANOUT = 16, NJ_PERMIT_ICMP = 32, NJ_PERMIT_ADMIN = 64 };
 
 struct nj_inventory_agent {
 	struct nj_agent_id id;

@@ -117,6 +117,8 @@ static enum nj_look_kind sniff(const struct nj_look *l, const uint8_t *data, siz
 		return NJ_LOOK_KERBEROS;
 	if (size < SNIFF_BYTES_MIN)
 		return NJ_LOOK_UNDECIDED;
+	if (nj_look_is_rpc(l, data, size))
+		return NJ_LOOK_RPC;
 	if (data[0] >= 20 && data[0] <= 23 && data[1] == 3 && data[2] <= 4)
 		return NJ_LOOK_TLS;
 	if (memcmp(data, "SSH-", 4) == 0)
@@ -162,6 +164,9 @@ static void dispatch(struct nj_look *l)
 	case NJ_LOOK_KERBEROS:
 		nj_look_message(l);
 		break;
+	case NJ_LOOK_RPC:
+		nj_look_rpc(l);
+		break;
 	default:
 		break;
 	}
@@ -190,6 +195,8 @@ static bool decide(struct nj_look *l)
 		nj_look_tls_begin(l);
 	else if (kind == NJ_LOOK_HTTP)
 		nj_look_http_begin(l);
+	else if (kind == NJ_LOOK_RPC)
+		nj_look_rpc_begin(l);
 	return kind != NJ_LOOK_UNDECIDED;
 }
 

@@ -24,7 +24,8 @@ enum nj_look_kind {
 	NJ_LOOK_HTTP,
 	NJ_LOOK_QUIC,
 	NJ_LOOK_DNS,
-	NJ_LOOK_KERBEROS
+	NJ_LOOK_KERBEROS,
+	NJ_LOOK_RPC
 };
 
 struct nj_inspection {
@@ -54,6 +55,10 @@ struct nj_inspection {
 			uint8_t quic_id[NJ_QUIC_ID_MAX]; /* of the client's first Initial: its keys are made of it */
 			uint8_t quic_id_bytes;
 			bool quic_keyed;
+		};
+		struct {
+			uint16_t rpc_segments; /* of the client, looked at */
+			uint8_t rpc_bound;     /* interface its calls go to (sensor/rpc.h) */
 		};
 	};
 	struct nj_dialogue dialogue; /* last: not cleared as a whole */
@@ -140,6 +145,11 @@ void nj_look_tls_finish(struct nj_look *look);
 void nj_look_ssh(struct nj_look *look);
 void nj_look_http_begin(struct nj_look *look);
 void nj_look_http(struct nj_look *look);
+
+/* Windows administration, by its ports or by its first bytes. */
+bool nj_look_is_rpc(const struct nj_look *look, const uint8_t *data, size_t size);
+void nj_look_rpc_begin(struct nj_look *look);
+void nj_look_rpc(struct nj_look *look);
 void nj_look_http_finish(struct nj_look *look);
 void nj_look_quic_begin(struct nj_look *look);
 void nj_look_quic(struct nj_look *look);
