@@ -131,7 +131,8 @@ class Agent:
         kind, manner = self.spec["kind"], self.spec["manner"]
         if kind in minds.BENIGN:
             return minds.BENIGN[kind](self.rng, manner)
-        attack = hostile.ATTACKS[kind](self.rng, manner)
+        more = (self.name, ) if kind == "swarm" else ()
+        attack = hostile.ATTACKS[kind](self.rng, manner, *more)
         if self.spec["level"] == "mimics":
             return hostile.mixed(self.rng, attack, minds.coding(self.rng, manner))
         return attack

@@ -136,7 +136,7 @@ REACH["crew"] = tuple(sorted({name for kind in ("retrieval", "operations", "rpa"
 PROVIDERS = {"gateway": ("api-gw", ), "selfhosted": ("gpu", )}
 SERVICES = {"coding": "[443, 80, 5432]", "retrieval": "[443, 5432, 3001, 445]", "rpa": "[443, 8090]",
             "operations": "[443, 8080, 22, 6379, 5432, 80]", "analyst": "[5432, 445, 3001]"}
-UNREGISTERED = ("recon", "web", "spray", "chain", "upload", "remote")
+UNREGISTERED = ("recon", "web", "spray", "chain", "upload", "remote", "swarm")
 
 
 def policy(kind, variant):

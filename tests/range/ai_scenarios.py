@@ -82,7 +82,7 @@ class Cast:
             "host": host, "kind": kind, "variant": variant, "level": level, "manner": "b" if self.which == "report" else
             "a", "seed": self.stage.seed, "brain": brain(variant, self.which, rng), "begin_s": begin_s,
             "seconds": max(5, self.stage.duration_s - begin_s - 3), "folder": f"{STATE}/work/{host}",
-            "out": f"{STATE}/turns-{host}.jsonl", "compact_at": sizes["compact_at"], "parallel": 3 if kind == "crew" else 1,
+            "out": f"{STATE}/turns-{host}.jsonl", "compact_at": sizes["compact_at"], "parallel": 3 if kind in ("crew", "swarm") else 1,
             "smear_s": 4, "pad_to": rng.choice([48_000, 64_000, 96_000])
         }
         for name in ("tools", "system_words", "result_cap"):
@@ -203,7 +203,7 @@ def ai_attack(stage, _):
     cast.others()
     cast.office()
     cast.night()
-    for n, kind in enumerate(hostile.ATTACKS):
+    for n, kind in enumerate(hostile.SINGLE):
         level = hostile.LEVELS[(n + stage.seed) % len(hostile.LEVELS)]
         outside = [way for way in variants if way not in ("gateway", "selfhosted")]  # the block must not hit the model
         variant = cast.rng.choice(outside if level == "reacts" else variants)
@@ -211,6 +211,23 @@ def ai_attack(stage, _):
         spec = cast.agent(kind, variant, level, begin_s)
         if level == "reacts":
             stage.play(block_later, stage, spec, begin_s + cast.rng.uniform(35, 55))
+    stage.finish()
+
+
+def ai_swarm(stage, _):
+    """One attacker of three sub-agents amid a few benign agents; the level rotates with the seed."""
+    cast = Cast(stage)
+    kinds = AGENTS[cast.which]
+    variants = ways(stage)
+    for n in range(5):
+        cast.agent(kinds[n % len(kinds)], cast.rng.choice(variants))
+    cast.agent("chat-work", cast.rng.choice(variants))
+    cast.office()
+    level = hostile.LEVELS[stage.seed % len(hostile.LEVELS)]
+    outside = [way for way in variants if way not in ("gateway", "selfhosted")]
+    spec = cast.agent("swarm", cast.rng.choice(outside), level, WARM_UP_S)
+    if level == "reacts":
+        stage.play(block_later, stage, spec, WARM_UP_S + 25)
     stage.finish()
 
 
@@ -262,6 +279,7 @@ MINI = ("dns", "upstream", "git", "pkg", "web", "db", "updates", "node", "api-gw
 SCENARIOS = {
     "ai-mix": Scenario(ai_mix, "agents of every benign kind, people and programs, each way of reaching a model", 180, ALL, True),
     "ai-attack": Scenario(ai_attack, "one attacking agent of each kind amid benign agents and people", 300, ALL, True),
+    "ai-swarm": Scenario(ai_swarm, "an attacker of three sub-agents amid benign agents", 240, ALL, True),
     "ai-mix-small": Scenario(ai_mix_small, "the same in small", 90, ALL, True),
     "ai-attack-small": Scenario(ai_attack_small, "four attackers amid four benign agents", 150, ALL, True),
     "ai-mini": Scenario(ai_mini, "an agent, a person, an escape: for the test", 30, tuple(name for name in BY_NAME if name in MINI) +

@@ -17,7 +17,7 @@ DROP = {"a": "https://share.paste-drop.example/put/", "b": "https://upload.quick
 TECHNIQUES = {
     "recon": "T1046 T1087.002", "web": "T1190 T1595.003", "spray": "T1110.003 T1078", "escape": "T1552.005 T1611",
     "chain": "T1087.002 T1110.003 T1021.004 T1213 T1048.002", "upload": "T1567 AML.T0024", "remote":
-    "T1071.001 AML.T0108 T1021.004 T1048.002"
+    "T1071.001 AML.T0108 T1021.004 T1048.002", "swarm": "T1046 T1110.003 T1021.004 T1048.002"
 }
 
 
@@ -241,9 +241,18 @@ def upload(rng, manner):
     yield None
 
 
+SWARM = {"sub0": recon, "sub1": spray, "sub2": chain}  # what each of three sub-agents of one attacker does
+
+
+def swarm(rng, manner, session="sub0"):
+    """One part of an attack by sub-agents side by side; `agents.py` gives each its own conversation."""
+    yield from SWARM[session](rng, manner)
+
+
 ATTACKS = {
-    "recon": recon, "web": web, "spray": spray, "escape": escape, "chain": chain, "upload": upload, "remote": chain
+    "recon": recon, "web": web, "spray": spray, "escape": escape, "chain": chain, "upload": upload, "remote": chain, "swarm": swarm
 }
+SINGLE = tuple(kind for kind in ATTACKS if kind != "swarm")
 
 
 def mixed(rng, hostile, benign):
