@@ -16,18 +16,16 @@
  * key may be authorised later. */
 #include "common/link.h"
 
+#include "common/door.h"
 #include "common/zap.h"
 
 #include <errno.h>
-#include <linux/filter.h>
-#include <netinet/in.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <time.h>
 #include <zmq.h>
 
@@ -204,24 +202,9 @@ static bool show_keys(struct nj_link *link, const struct nj_link_options *option
 
 /* =============================== the watch =============================== */
 
-/* Some kernels let nobody but root filter. Then packets are kept out by the hops they have left: nearly everyone starts
- * with 64 or 128, and who comes from beyond this network has lost one; only a neighbour who sends 255 gets through, up
- * to the limit of descriptors. */
-static bool drop_knocks(int listener, bool drop)
-{
-	struct sock_filter drop_all = BPF_STMT(BPF_RET | BPF_K, 0);
-	const struct sock_fprog program = {.len = 1, .filter = &drop_all};
-	int hops = drop ? 255 : 0;
-	int option = drop ? SO_ATTACH_FILTER : SO_DETACH_FILTER;
-	if (setsockopt(listener, SOL_SOCKET, option, &program, sizeof program) == 0)
-		return true;
-	bool v6 = setsockopt(listener, IPPROTO_IPV6, IPV6_MINHOPCOUNT, &hops, sizeof hops) == 0;
-	return setsockopt(listener, IPPROTO_IP, IP_MINTTL, &hops, sizeof hops) == 0 || v6;
-}
-
 static void set_door(struct watch *watch, bool closed)
 {
-	if (watch->listener < 0 || watch->door_closed == closed || !drop_knocks(watch->listener, closed))
+	if (watch->listener < 0 || watch->door_closed == closed || !nj_door_set(watch->listener, closed))
 		return;
 	watch->door_closed = closed;
 	atomic_fetch_add(&watch->held_off, closed);
