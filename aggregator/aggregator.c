@@ -16,9 +16,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define COMMIT_ROUNDS 30 /* five minutes of 10 s */
-#define ARENA_BYTES   (4u << 20)
-#define AGENTS_MIN    64
+#define COMMIT_ROUNDS    30 /* five minutes of 10 s */
+#define ARENA_BYTES      (4u << 20)
+#define AGENTS_MIN       64
+#define SENSORS_STORE_NS (10 * NJ_SECOND_NS) /* how often the store hears of the sensors */
 
 void nj_aggregator_options_init(struct nj_aggregator_options *options)
 {
@@ -32,6 +33,12 @@ void nj_aggregator_options_init(struct nj_aggregator_options *options)
 	options->alerts_per_day = 20;
 	options->journal_bytes_max = 1ull << 30;
 	options->pending_bytes_max = 256ull << 20;
+	struct nj_watch_options watch;
+	nj_watch_options_init(&watch);
+	options->sensor_silent_s = watch.silent_s;
+	options->sensor_dropped_share = watch.dropped_share;
+	options->sensor_clock_offset_s = watch.clock_offset_s;
+	options->sensor_journal_share = watch.journal_share;
 	options->fleet_entries_max = 1u << 17;
 	nj_hash_key_derive("", &options->hash_key);
 }
@@ -248,12 +255,49 @@ static int on_batch(void *context, const struct nj_batch *batch, uint64_t positi
 	nj_aggregator_note_position(aggregator, batch->start_ns, position);
 	aggregator->gaps_now += nj_gaps_note(aggregator->gaps, batch);
 	aggregator->received_now++;
+	nj_watch_batch(aggregator->watch, batch);
 	int error = nj_merge_push(aggregator->merge, batch);
 	if (error == NJ_ERR_LIMIT)
 		return nj_fail(&aggregator->failure, error, "more than %d sensors", NJ_MERGE_SENSORS_MAX);
 	if (error != 0)
 		return error;
 	return judge_complete(aggregator, &aggregator->failure);
+}
+
+/* ---- sensors */
+
+static void on_heartbeat(void *context, const struct nj_sensor_health *health)
+{
+	nj_watch_heartbeat(((struct nj_aggregator *)context)->watch, health);
+}
+
+static void on_gap(void *context, const char *sensor, uint64_t batches_lost)
+{
+	nj_watch_gap(((struct nj_aggregator *)context)->watch, sensor, batches_lost);
+}
+
+static int store_sensors(struct nj_aggregator *aggregator, struct nj_message *message)
+{
+	int error = 0;
+	for (uint32_t i = 0; i < nj_watch_n(aggregator->watch) && error == 0; i++) {
+		const struct nj_watched *sensor = nj_watch_at(aggregator->watch, i);
+		char *json = nj_watched_json(sensor);
+		error = json != NULL ? nj_store_sensor(aggregator->store, sensor->sensor, json, message)
+				     : nj_fail(message, NJ_ERR_MEMORY, "%s", nj_error_text(NJ_ERR_MEMORY));
+		free(json);
+	}
+	return error;
+}
+
+int nj_aggregator_clock(struct nj_aggregator *aggregator, uint64_t now_ns, struct nj_message *message)
+{
+	nj_watch_tick(aggregator->watch, now_ns);
+	bool due = now_ns - aggregator->sensors_stored_ns >= SENSORS_STORE_NS || aggregator->alert_uncommitted;
+	if (aggregator->store == NULL || !due || nj_watch_n(aggregator->watch) == 0)
+		return NJ_OK;
+	aggregator->sensors_stored_ns = now_ns;
+	int error = store_sensors(aggregator, message);
+	return error == 0 ? nj_aggregator_commit(aggregator, false, message) : error;
 }
 
 /* ---- life cycle */
@@ -310,13 +354,22 @@ static int open_parts(struct nj_aggregator *aggregator, struct nj_message *messa
 			return error;
 		options->inventory = aggregator->own_inventory;
 	}
-	if ((error = nj_aggregator_renew(aggregator, message)) != 0)
+	struct nj_watch_options watch = {.silent_s = options->sensor_silent_s,
+					 .dropped_share = options->sensor_dropped_share,
+					 .clock_offset_s = options->sensor_clock_offset_s,
+					 .journal_share = options->sensor_journal_share,
+					 .hash_key = &aggregator->options.hash_key,
+					 .alert = on_alert,
+					 .context = aggregator};
+	if ((error = nj_aggregator_renew(aggregator, message)) != 0 ||
+	    (error = nj_watch_new(&watch, &aggregator->watch)) != 0)
 		return error;
 	if (options->store_path != NULL &&
 	    (error = nj_store_open(options->store_path, message, &aggregator->store)) != 0)
 		return error;
 	struct nj_ingest_options ingest = ingest_options(options);
-	struct nj_ingest_listener listener = {.context = aggregator, .batch = on_batch};
+	struct nj_ingest_listener listener = {
+		.context = aggregator, .batch = on_batch, .heartbeat = on_heartbeat, .gap = on_gap};
 	error = nj_recovery_init(aggregator, message);
 	return error == 0 ? nj_recovery_open_ingest(aggregator, &ingest, &listener, message) : error;
 }
@@ -370,6 +423,7 @@ void nj_aggregator_free(struct nj_aggregator **pointer)
 		return;
 	nj_ingest_close(&aggregator->ingest);
 	nj_store_close(&aggregator->store);
+	nj_watch_free(&aggregator->watch);
 	free_state(aggregator);
 	nj_inventory_free(&aggregator->own_inventory);
 	free(aggregator);
@@ -438,7 +492,8 @@ struct nj_aggregator_counts nj_aggregator_counts(const struct nj_aggregator *agg
 					     .alerts_queued = desk.queued,
 					     .alerts_merged = desk.merged,
 					     .agents = nj_profiles_n(profiles),
-					     .agents_folded = nj_profiles_folded(profiles)};
+					     .agents_folded = nj_profiles_folded(profiles),
+					     .operational = nj_watch_raised(aggregator->watch)};
 }
 
 const char *nj_aggregator_endpoint(const struct nj_aggregator *aggregator)

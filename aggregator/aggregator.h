@@ -23,6 +23,8 @@ struct nj_aggregator_options {
 	uint32_t shards;           /* engine shards, 1..64; the result does not depend on it */
 	uint32_t agents_max;       /* profiles; least recently active ones are folded beyond it */
 	double alerts_per_day;     /* budget */
+	uint32_t sensor_silent_s;  /* when a sensor raises an operational alert: aggregator/watch.h */
+	double sensor_dropped_share, sensor_clock_offset_s, sensor_journal_share;
 	uint32_t hold_s; /* a sensor further behind the foremost in event time is not waited for; 0: wait for every one
 			  */
 	bool plain_tcp;  /* see common/link.h */
@@ -39,7 +41,7 @@ struct nj_aggregator_listener {
 	void *context;
 	void (*alert)(void *context, const struct nj_alert *alert); /* raised (also queued ones; see alert->queued) */
 	void (*window)(void *context,
-		       const struct nj_window *window); /* merged and capped, ascending by (start, agent) */
+		       const struct nj_window *window);         /* merged and capped, ascending by (start, agent) */
 	void (*ai)(void *context, const struct nj_ai_row *row); /* the latest state of an AI agent, now and then and at
 								   the end */
 	void (*tick)(void *context, uint64_t start_ns,
@@ -51,6 +53,7 @@ struct nj_aggregator_counts {
 	uint64_t windows_received, windows_merged, windows_late;
 	uint64_t alerts_raised, alerts_paged, alerts_queued, alerts_merged; /* raised = paged + queued + merged */
 	uint64_t agents, agents_folded;
+	uint64_t operational;                  /* alerts about sensors: not among raised */
 	uint64_t frames_revoked, frames_lying; /* see aggregator/ingest.h, and common/link.h for the rest */
 	uint64_t connections, handshakes, keys_refused, handshakes_failed, held_off;
 };
@@ -81,6 +84,10 @@ NJ_MUST_CHECK int nj_aggregator_check(const struct nj_aggregator_options *option
 
 /* Reads the folder of authorised sensors again. Their number, or an error: then all is as before. */
 NJ_MUST_CHECK int nj_aggregator_authorize(struct nj_aggregator *aggregator, struct nj_message *message);
+
+/* The wall clock, ns of the Unix epoch, told between steps: sensors are watched by it (aggregator/watch.h), and how
+ * they fare is stored. Without it nothing is said about sensors. */
+NJ_MUST_CHECK int nj_aggregator_clock(struct nj_aggregator *aggregator, uint64_t now_ns, struct nj_message *message);
 
 /* After the end: keeps answering until the sensors, who wait for the last acknowledgement, have gone; at most
  * patience_ms. For sensors of other processes. */

@@ -27,6 +27,10 @@ void nj_aggregator_config_options(const struct nj_aggregator_config *config, str
 	ret_options->baseline_path = or_none(config->baseline);
 	ret_options->sensors_expected = config->sensors;
 	ret_options->hold_s = config->hold;
+	ret_options->sensor_silent_s = config->sensor_silent;
+	ret_options->sensor_dropped_share = config->sensor_dropped_share;
+	ret_options->sensor_clock_offset_s = config->sensor_clock_offset;
+	ret_options->sensor_journal_share = config->sensor_journal_share;
 	ret_options->shards = config->shards;
 	ret_options->agents_max = config->agents_max;
 	ret_options->fleet_entries_max = config->popularity_entries;

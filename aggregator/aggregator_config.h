@@ -27,6 +27,11 @@
 	OPT(sensors, COUNT, "sensors", 1, 256, "1", "judge nothing before so many sensors have been heard")            \
 	OPT(hold, DURATION, "s", 0, 86400, "60",                                                                       \
 	    "do not wait for a sensor further behind than this in event time; 0: wait for all")                        \
+	OPT(sensor_silent, DURATION, "s", 0, 86400, "300", "alert when a sensor is not heard for so long; 0: never")   \
+	OPT(sensor_dropped_share, REAL, "", 0.000001, 1, "0.01",                                                       \
+	    "alert when a sensor loses more of its frames than this")                                                  \
+	OPT(sensor_clock_offset, REAL, "s", 0.001, 86400, "2", "alert when a sensor's clock is further off than this") \
+	OPT(sensor_journal_share, REAL, "", 0.01, 1, "0.8", "alert when a sensor's journal is fuller than this")       \
 	OPT(shards, COUNT, "threads", 1, 64, "1", "engine shards; the result does not depend on them")                 \
 	OPT(agents_max, COUNT, "agents", 64, 16777216, "20000",                                                        \
 	    "profiles in memory, 16 kB each at most; the longest silent are folded")                                   \

@@ -12,6 +12,7 @@
 #include "aggregator/prior.h"
 #include "aggregator/snapshot.h"
 #include "aggregator/store.h"
+#include "aggregator/watch.h"
 
 #define NJ_POSITIONS_MAX 4096
 
@@ -32,6 +33,8 @@ struct nj_aggregator {
 	struct nj_engine *engine;
 	struct nj_desk *desk;
 	struct nj_store *store;
+	struct nj_watch *watch;
+	uint64_t sensors_stored_ns; /* wall clock */
 	struct nj_position positions[NJ_POSITIONS_MAX];
 	uint32_t positions_n;
 	uint64_t position_next; /* after the last batch taken */

@@ -98,11 +98,16 @@ static void tell_confinement(const struct nj_confine *confine)
 		       "it runs as root, without the powers of root; --set user=NAME names a better user");
 }
 
-static uint64_t monotonic_ns(void)
+static uint64_t clock_ns(clockid_t id)
 {
 	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
+	clock_gettime(id, &now);
 	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+static uint64_t monotonic_ns(void)
+{
+	return clock_ns(CLOCK_MONOTONIC);
 }
 
 /* A sign of life from the loop that does the work: when it stands still, the supervisor starts the aggregator again. */
@@ -196,8 +201,7 @@ static int run(const struct arguments *arguments, const struct nj_aggregator_opt
 		if (nj_daemon_reload_wanted())
 			reload(arguments, aggregator);
 		more = nj_aggregator_step(aggregator, 200, message);
-		if (more < 0)
-			error = more;
+		error = more < 0 ? more : nj_aggregator_clock(aggregator, clock_ns(CLOCK_REALTIME), message);
 		if (error == 0 && monotonic_ns() - snapshot_ns >= interval_ns) {
 			write_snapshot(aggregator);
 			snapshot_ns = monotonic_ns();

@@ -51,6 +51,9 @@ static const char ai_schema[] =
 	"NULL, agentic_milli INTEGER NOT NULL, tools TEXT NOT NULL, PRIMARY KEY (address, segment, brain)) WITHOUT "
 	"ROWID;";
 
+static const char sensor_schema[] =
+	"CREATE TABLE IF NOT EXISTS sensor (name TEXT PRIMARY KEY, json TEXT NOT NULL) WITHOUT ROWID;";
+
 static const char *const statements_sql[] = {
 	"INSERT INTO alert (alert_id, time_ns, address, segment, detector, severity, json, hash) VALUES "
 	"(?,?,?,?,?,?,?,?)",
@@ -79,8 +82,20 @@ static const char *const statements_sql[] = {
 	"last_ns = max(last_ns, excluded.last_ns), turns = excluded.turns, bytes_up = excluded.bytes_up, bytes_down = "
 	"excluded.bytes_down, p_llm_milli = excluded.p_llm_milli, agentic_milli = excluded.agentic_milli, tools = CASE "
 	"WHEN excluded.tools = '' THEN tools ELSE excluded.tools END",
+	"INSERT OR REPLACE INTO sensor VALUES (?,?)",
 };
-enum { ADD_ALERT, FIND_ALERT, SET_CHAIN, ADD_REPEAT, ADD_AGENT, ADD_ROLLUP, SET_COVERED, ADD_AI, STATEMENTS };
+enum {
+	ADD_ALERT,
+	FIND_ALERT,
+	SET_CHAIN,
+	ADD_REPEAT,
+	ADD_AGENT,
+	ADD_ROLLUP,
+	SET_COVERED,
+	ADD_AI,
+	ADD_SENSOR,
+	STATEMENTS
+};
 
 struct nj_store {
 	struct nj_db *db;
@@ -133,6 +148,8 @@ static int open_store(const char *path, bool read_only, struct nj_message *messa
 		error = read_state(store, message);
 	if (error == 0 && !read_only)
 		error = nj_db_run(store->db, ai_schema, message);
+	if (error == 0 && !read_only)
+		error = nj_db_run(store->db, sensor_schema, message);
 	for (int i = 0; i < STATEMENTS && error == 0 && !read_only; i++)
 		error = nj_db_prepare(store->db, statements_sql[i], message, &store->statement[i]);
 	if (error == 0 && !read_only) {
@@ -547,13 +564,14 @@ int nj_store_read_agents(struct nj_store *store, struct nj_message *message,
 	return error;
 }
 
-static int has_ai(struct nj_store *store, struct nj_message *message)
+/* Whether the store has a table that came after the first release. */
+static int has_table(struct nj_store *store, const char *name, struct nj_message *message)
 {
 	struct nj_statement *statement;
-	int error =
-		nj_db_prepare(store->db, "SELECT 1 FROM sqlite_schema WHERE name = 'ai_agent'", message, &statement);
+	int error = nj_db_prepare(store->db, "SELECT 1 FROM sqlite_schema WHERE name = ?", message, &statement);
 	if (error != 0)
 		return error;
+	nj_statement_text(statement, 1, name);
 	int found = nj_statement_step(statement, message);
 	nj_statement_free(&statement);
 	return found;
@@ -584,7 +602,7 @@ int nj_store_read_ai(struct nj_store *store, struct nj_message *message,
 		     int (*row)(void *context, const struct nj_ai_row *ai), void *context)
 {
 	struct nj_statement *statement;
-	int error = has_ai(store, message);
+	int error = has_table(store, "ai_agent", message);
 	if (error != 1)
 		return error;
 	error = nj_db_prepare(store->db, "SELECT * FROM ai_agent ORDER BY segment, address, turns DESC, brain", message,
@@ -633,6 +651,32 @@ int nj_store_read_rollups(struct nj_store *store, const struct nj_agent_id *agen
 			*field[i] = nj_statement_get_u64(statement, i);
 		error = row(context, &rollup);
 	}
+	nj_statement_free(&statement);
+	return error;
+}
+
+int nj_store_sensor(struct nj_store *store, const char *sensor, const char *json, struct nj_message *message)
+{
+	int error = begin(store, message);
+	if (error != 0)
+		return error;
+	nj_statement_text(store->statement[ADD_SENSOR], 1, sensor);
+	nj_statement_text(store->statement[ADD_SENSOR], 2, json);
+	return nj_statement_run(store->statement[ADD_SENSOR], message);
+}
+
+int nj_store_read_sensors(struct nj_store *store, struct nj_message *message,
+			  int (*row)(void *context, const char *json), void *context)
+{
+	struct nj_statement *statement;
+	int error = has_table(store, "sensor", message);
+	if (error != 1)
+		return error;
+	error = nj_db_prepare(store->db, "SELECT json FROM sensor ORDER BY name", message, &statement);
+	if (error != 0)
+		return error;
+	while (error == 0 && (error = nj_statement_step(statement, message)) == 1)
+		error = row(context, nj_statement_get_text(statement, 0));
 	nj_statement_free(&statement);
 	return error;
 }

@@ -58,6 +58,12 @@ NJ_MUST_CHECK int nj_store_read_alerts(struct nj_store *store, uint64_t since_ns
 				       struct nj_message *message, int (*row)(void *context, const char *json),
 				       void *context);
 
+/* How a sensor fares, as nj_watched_json() says it. */
+NJ_MUST_CHECK int nj_store_sensor(struct nj_store *store, const char *sensor, const char *json,
+				  struct nj_message *message);
+NJ_MUST_CHECK int nj_store_read_sensors(struct nj_store *store, struct nj_message *message,
+					int (*row)(void *context, const char *json), void *context);
+
 struct nj_store_agent {
 	struct nj_agent_id agent;
 	uint64_t first_ns, last_ns, windows, bytes_out, bytes_in, flows, alerts;

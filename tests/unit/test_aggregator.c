@@ -414,9 +414,51 @@ static void a_baseline_is_learned_and_read_back(void **state)
 	drop_lines(&none);
 }
 
+static int count_sensor(void *context, const char *json)
+{
+	*(unsigned *)context += strstr(json, "\"sensor\":\"north\"") != NULL && strstr(json, "journal") != NULL;
+	return 0;
+}
+
+/* A heartbeat that tells of losses: an operational alert in store and listener, beside the budget; the store knows the
+ * sensor. */
+static void sensors_are_watched(void **state)
+{
+	(void)state;
+	struct scene s;
+	struct collected into = {0};
+	struct nj_message message;
+	uint64_t now_ns = 1800000000000000000ull;
+	start_scene(&s, 1, 1, "watched", true, &into);
+	struct nj_sensor_health health = {
+		.frames_seen = 50000, .kernel_drops = 50000, .uptime_ms = 9, .sent_ns = now_ns};
+	for (int turn = 0; turn < TURNS && nj_aggregator_counts(s.aggregator).operational == 0; turn++) {
+		assert_int_equal(nj_aggregator_clock(s.aggregator, now_ns, &message), 0);
+		assert_int_equal(nj_shipper_pump(s.shippers[0], 1), 0);
+		assert_int_equal(nj_shipper_heartbeat(s.shippers[0], &health), 0);
+		assert_true(nj_aggregator_step(s.aggregator, 1, &message) >= 0);
+	}
+	struct nj_aggregator_counts counts = nj_aggregator_counts(s.aggregator);
+	assert_true(counts.operational == 1 && counts.alerts_raised == 0 && into.n == 1);
+	assert_non_null(strstr(into.line[0], "\"detector\":\"sensor-health\""));
+	assert_int_equal(nj_aggregator_clock(s.aggregator, now_ns, &message), 0);
+	struct nj_store *store;
+	unsigned sensors = 0;
+	uint64_t row, rows;
+	assert_int_equal(nj_store_open_read(s.store, &message, &store), 0);
+	assert_int_equal(nj_store_read_sensors(store, &message, count_sensor, &sensors), 0);
+	assert_int_equal(sensors, 1);
+	assert_int_equal(nj_store_verify(store, &message, &row, &rows), 0);
+	assert_int_equal(rows, 1);
+	nj_store_close(&store);
+	drop_lines(&into);
+	end_scene(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(sensors_are_watched),
 		cmocka_unit_test(partition_does_not_matter),
 		cmocka_unit_test(a_gap_shows),
 		cmocka_unit_test(killed_and_started_again),
