@@ -119,6 +119,7 @@ struct nj_flow {
 	uint8_t end_reason;   /* enum nj_flow_end */
 	uint8_t ndpi_packets; /* shown to nDPI */
 	uint8_t seen_start;
+	uint8_t passed; /* payload packets of the client since its first bytes meant nothing to parsers, plus one */
 	uint32_t client_text, fingerprint, hassh_server, alpn, dns_name;
 	uint16_t tls_version, tls_cipher, dns_type;
 

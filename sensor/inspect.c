@@ -11,6 +11,8 @@
 
 #define STATES_OF_BUFFER 4
 #define SNIFF_BYTES_MIN  4
+#define PASSED_PACKETS_MAX                                                                                             \
+	12 /* of a client whose first bytes meant nothing: SMTP says EHLO and STARTTLS, SOCKS takes two or three */
 
 static uint32_t buffers_for(uint32_t states_max)
 {
@@ -172,6 +174,13 @@ static void dispatch(struct nj_look *l)
 	}
 }
 
+/* Nothing we know: only the client's next packets are looked at, and only how they begin. */
+static void pass(struct nj_look *l)
+{
+	l->flow->passed = 1;
+	nj_look_want(l->hot, true, false);
+}
+
 /* Decides by the first bytes of whichever direction has them first; false: wait for more. */
 static bool decide(struct nj_look *l)
 {
@@ -184,6 +193,7 @@ static bool decide(struct nj_look *l)
 		nj_look_in_vain(l);
 	if (kind == NJ_LOOK_NOTHING || l->state->done != 0) {
 		nj_look_release(l->in, l->hot, l->flow);
+		pass(l);
 		return false;
 	}
 	l->viewed = data;
@@ -200,15 +210,32 @@ static bool decide(struct nj_look *l)
 	return kind != NJ_LOOK_UNDECIDED;
 }
 
+/* A TLS hello may still come: behind STARTTLS, a SOCKS greeting, a request for it as databases have one. */
+static void passed_packet(struct nj_look *l)
+{
+	if (l->direction == NJ_CLIENT && nj_look_is_hello(l->packet)) {
+		l->state = state_take(l->in, l->hot->flow, l->flow, NJ_LOOK_TLS);
+		l->flow->passed = 0;
+		nj_look_tls_begin_late(l);
+		nj_look_tls(l);
+	} else if (++l->flow->passed > PASSED_PACKETS_MAX) {
+		nj_look_want(l->hot, false, false);
+	}
+}
+
 static void stream_packet(struct nj_look *l)
 {
 	struct nj_flow *flow = l->flow;
 	const struct nj_packet *packet = l->packet;
+	if (flow->passed > 0) {
+		passed_packet(l);
+		return;
+	}
 	if (flow->inspection == NJ_FLOW_NONE) {
 		/* Most flows are decided here, by bytes that come in order and mean nothing to us. */
 		if (nj_look_sequence(packet) == nj_look_first_sequence(l) &&
 		    sniff(l, packet->payload, packet->payload_bytes) == NJ_LOOK_NOTHING) {
-			nj_look_want(l->hot, false, false);
+			pass(l);
 			return;
 		}
 		l->state = state_take(l->in, l->hot->flow, flow, NJ_LOOK_UNDECIDED);

@@ -63,6 +63,7 @@ struct nj_inspection {
 	};
 	struct nj_dialogue dialogue; /* last: not cleared as a whole */
 };
+static_assert(sizeof(struct nj_inspection) <= 704, "one a flow that is followed; sensor/inspect.h says so");
 
 struct nj_inspect {
 	struct nj_flows *flows;
@@ -140,6 +141,8 @@ void nj_look_dialogue_tell(struct nj_inspect *in, const struct nj_flow_hot *hot,
 /* --- one kind each --- */
 
 void nj_look_tls_begin(struct nj_look *look);
+bool nj_look_is_hello(const struct nj_packet *packet); /* its payload begins with a ClientHello */
+void nj_look_tls_begin_late(struct nj_look *look);     /* the client's packet begins with one, after other talk */
 void nj_look_tls(struct nj_look *look);
 void nj_look_tls_finish(struct nj_look *look);
 void nj_look_ssh(struct nj_look *look);

@@ -197,6 +197,12 @@ static void from_client(struct nj_look *l)
 		speak(l);
 		if (s->posted)
 			body_packet(l);
+	} else if (l->fresh_bytes > 0 && nj_look_is_hello(l->packet)) { /* CONNECT, or an upgrade */
+		nj_look_http_finish(l);
+		nj_look_dialogue_tell(l->in, l->hot, l->flow, s);
+		nj_look_tls_begin_late(l);
+		nj_look_tls(l);
+		return;
 	} else if (l->fresh_bytes > 0) {
 		later_request(l);
 	}

@@ -84,6 +84,33 @@ void nj_look_tls_begin(struct nj_look *l)
 	nj_look_dialogue_begin(l, NJ_EXCHANGE_ENCRYPTED);
 }
 
+bool nj_look_is_hello(const struct nj_packet *packet)
+{
+	const uint8_t *p = packet->payload;
+	return packet->payload_bytes >= 6 && p[0] == 22 && p[1] == 3 && p[2] <= 4 && p[5] == 1;
+}
+
+/* Both directions begin anew here: the client's with this packet, the server's behind all it has sent so far. */
+void nj_look_tls_begin_late(struct nj_look *l)
+{
+	struct nj_inspection *s = l->state;
+	uint32_t next[2];
+	next[NJ_CLIENT] = nj_look_sequence(l->packet);
+	next[NJ_SERVER] = l->hot->next_sequence[!l->side];
+	s->kind = NJ_LOOK_TLS;
+	s->done = s->read = 0;
+	memset(s->packets, 0, sizeof s->packets);
+	nj_tls_track_init(&s->track, false);
+	s->track_known = 3;
+	for (unsigned direction = 0; direction < 2; direction++) {
+		nj_stream_end(&s->stream[direction], &l->in->buffers);
+		nj_stream_begin(&s->stream[direction], next[direction]);
+		s->track_next[direction] = next[direction];
+	}
+	nj_look_want(l->hot, true, true);
+	nj_look_dialogue_begin(l, NJ_EXCHANGE_ENCRYPTED | NJ_EXCHANGE_TUNNELLED);
+}
+
 void nj_look_tls_finish(struct nj_look *l)
 {
 	struct nj_tls_sink sink = tls_sink(l);

@@ -340,7 +340,8 @@ void nj_note_http_request(struct nj_note *note, struct nj_flow *flow, const stru
 	if (port != NULL && strchr(host, ':') == port) /* one colon: a port, not an IPv6 address */
 		*port = '\0';
 	server_name_set(note, flow, host);
-	if (request->user_agent[0] != '\0')
+	bool tunnel = strcmp(request->method, "CONNECT") == 0; /* the program is told by the hello inside */
+	if (request->user_agent[0] != '\0' && !tunnel)
 		client_set(note, flow, NJ_CLIENT_HTTP, &flow->client_text, request->user_agent);
 }
 

@@ -12,6 +12,10 @@
 #include <string.h>
 
 enum { LONG_HEADER = 0x80, FIXED_BIT = 0x40, NUMBER_BYTES_MAX = 4, SAMPLE_BYTES = 16, SALT_BYTES = 20 };
+#define RESERVED_MASK 0x0f0f0f0fu
+#define RESERVED_VERSION                                                                                               \
+	0x0a0a0a0au /* 0x?a?a?a?a forces a server to negotiate: a readable version follows (RFC 9000 15) */
+enum { INITIAL_BYTES_MIN = 1200 };
 enum { VERSION_1 = 0x00000001, VERSION_2 = 0x6b3343cf };
 enum { FRAME_PADDING = 0, FRAME_PING = 1, FRAME_ACK = 2, FRAME_ACK_ECN = 3, FRAME_CRYPTO = 6, FRAME_CLOSE = 0x1c };
 #define ACK_RANGES_MAX 1024
@@ -50,6 +54,11 @@ static const struct version versions[] = {
 	 {0x38, 0x76, 0x2c, 0xf7, 0xf5, 0x59, 0x34, 0xb3, 0x4d, 0x17,
 	  0x9a, 0xe6, 0xa4, 0xc8, 0x0c, 0xad, 0xcc, 0xbb, 0x7f, 0x0a},
 	 false},
+	{0xfaceb002,
+	 0xfaceb002,
+	 {0xc3, 0xee, 0xf7, 0x12, 0xc7, 0x2e, 0xbb, 0x5a, 0x11, 0xa7,
+	  0xd2, 0x43, 0x2b, 0xb4, 0x63, 0x65, 0xbe, 0xf9, 0xf5, 0x02},
+	 false},
 };
 
 static const struct version *version_of(uint32_t version)
@@ -76,6 +85,9 @@ bool nj_quic_begins(const uint8_t *data, size_t size)
 	struct nj_quic_packet packet;
 	if (size < 7 || (data[0] & (LONG_HEADER | FIXED_BIT)) != (LONG_HEADER | FIXED_BIT))
 		return false;
+	uint32_t version = (uint32_t)data[1] << 24 | (uint32_t)data[2] << 16 | (uint32_t)data[3] << 8 | data[4];
+	if ((version & RESERVED_MASK) == RESERVED_VERSION)
+		return size >= INITIAL_BYTES_MIN;
 	return nj_quic_header(data, size, &packet) && packet.type <= NJ_QUIC_ZERO_RTT;
 }
 

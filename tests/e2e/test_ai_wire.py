@@ -167,6 +167,31 @@ class Wire(craft.Case):
         self.assertAlmostEqual(exchanges[0]["wait_ms"], 720, delta=5)  # not the 20 ms of the session tickets
         self.assertGreater(exchanges[0]["score"], 900)
 
+    def test_a_hello_behind_other_talk(self):
+        record = lambda n: b"\x17\x03\x03" + n.to_bytes(2, "big") + bytes(n)
+        hello, server = craft.client_hello("api.openai.com"), b"\x16\x03\x03\x00\x04\x0e\x00\x00\x00" + record(900)
+        inside = [(0.02, "c", hello), (0.02, "s", server), (0.02, "c", b"\x14\x03\x03\x00\x01\x01" + record(53) + record(5000)), (1.5, "s", record(3000))]
+        ways = {
+            "CONNECT": [(0, "c", b"CONNECT api.openai.com:443 HTTP/1.1\r\nHost: api.openai.com:443\r\nUser-Agent: x\r\n\r\n"), (0.1, "s", b"HTTP/1.1 200 OK\r\n\r\n")],
+            "SOCKS 5": [(0, "c", b"\x05\x01\x00"), (0.1, "s", b"\x05\x00"), (0.1, "c", b"\x05\x01\x00\x03\x0eapi.openai.com\x01\xbb"), (0.1, "s", b"\x05\x00\x00\x01" + bytes(6))],
+            "SMTP": [(0, "s", b"220 mail\r\n"), (0.1, "c", b"EHLO x\r\n"), (0.1, "s", b"250 STARTTLS\r\n"), (0.1, "c", b"STARTTLS\r\n"), (0.1, "s", b"220 go\r\n")],
+            "PostgreSQL": [(0, "c", bytes.fromhex("0000000804d2162f")), (0.1, "s", b"S")],
+        }
+        for way, before in ways.items():
+            with self.subTest(way):
+                self.capture = craft.Capture()
+                self.talk(craft.START, before + inside, port=1080)
+                window = self.window()[0]
+                self.assertEqual([(c["kind"], c["text"][:4]) for c in window["clients"]], [("ja4", "t12d")])
+                self.assertEqual(window["contacts"][0]["name"], "api.openai.com")
+                self.assertEqual(window["features"]["tls_flows"], 1)
+                exchange = window["exchanges"][0]
+                self.assertEqual((exchange["name"], exchange["bytes_up"], exchange["flags"]), ("api.openai.com", 5000, ["encrypted", "known_name", "api_shape", "tunnelled"]))
+                self.assertAlmostEqual(exchange["wait_ms"], 1500, delta=5)
+        self.capture = craft.Capture()  # far behind: bulk that happens to look like a hello
+        self.talk(craft.START, [(0, "c", b"\x01\x02\x03\x04")] + [(0.1, "c", b"\x00" * 50)] * 13 + [(0.1, "c", hello)], port=1080)
+        self.assertEqual(self.window()[0]["clients"], [])
+
 
 if __name__ == "__main__":
     craft.main()

@@ -96,6 +96,12 @@ class Quic(craft.Case):
         half = quic.crypto(quic.hello("other.example"), 0, 200)
         self.check(quic.initial(half, ID, version=quic.V1), ("s", negotiation), quic.initial(hello, SERVER_ID, 1, version=quic.V2))
 
+    def test_after_a_version_that_forces_negotiation(self):
+        forced = b"\xc0" + struct.pack(">I", 0x1A2A3A4A) + b"\x08" + ID + b"\x00" + bytes(1200)
+        negotiation = struct.pack(">BI", 0x80, 0) + b"\x00\x08" + ID + struct.pack(">I", quic.V1)
+        self.check(forced, ("s", negotiation), quic.initial(quic.crypto(quic.hello(NAME)), SERVER_ID, 1))
+        self.check_unread(forced, forced)
+
     def test_later_initials_carry_the_servers_id(self):
         hello = quic.hello(NAME)
         answer = quic.initial(b"\x02\x00\x00\x00\x00" + quic.crypto(b"\x02" + bytes(80)), b"", client=False, key_id=ID, scid=SERVER_ID)

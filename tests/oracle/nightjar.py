@@ -14,6 +14,7 @@ def flows(program, path):
 def facts(program, path):
     conversations, count, ids, labels = Conversations(), Counter(), defaultdict(set), defaultdict(set)
     questions, names, prints = {}, {}, defaultdict(set)
+    quic_names, quic_prints = {}, {}
     for flow in flows(program, path):  # ascending by first packet
         if flow['protocol'] not in ('tcp', 'udp'):
             continue
@@ -28,6 +29,10 @@ def facts(program, path):
                 prints[key].add(flow['ja4'])
             if flow.get('ja4') and flow.get('server_name'):
                 names.setdefault(key, flow['server_name'])
+        elif flow.get('ja4'):
+            quic_prints.setdefault(key, flow['ja4'])
+            if flow.get('server_name'):
+                quic_names.setdefault(key, flow['server_name'])
         ids[key].add(flow['community_id'])
         if flow.get('app', 'Unknown') != 'Unknown':  # ndpiReader lists no flow that it cannot name
             labels[key].add(flow['app'])
@@ -35,4 +40,4 @@ def facts(program, path):
             questions.setdefault(key, (flow.get('dns_name', '<Root>').lower(), str(flow['dns_type'])))  # tshark's word for the empty name
     return {**conversations.facts(), 'tcp flows': dict(count), 'community id': {k: tuple(sorted(v)) for k, v in ids.items()},
             'label': {k: tuple(sorted(v)) for k, v in labels.items()}, 'dns question': questions, 'server name': names,
-            'ja4': {k: tuple(sorted(v)) for k, v in prints.items()}}
+            'ja4': {k: tuple(sorted(v)) for k, v in prints.items()}, 'quic name': quic_names, 'quic ja4': quic_prints}

@@ -1,4 +1,4 @@
-"""Suricata 7 as the oracle: JA4 of each TLS conversation.
+"""Suricata 7 as the oracle: JA4 of each TLS and QUIC conversation, and the server names of the latter.
 
 Suricata 7.0 hashes a client's extensions with a trailing underscore when it offers no signature algorithms; JA4's specification says that the string then ends
 without one (FoxIO-LLC/ja4 issue 146). Suricata's own JA3 string names the extensions, so its JA4 is mended here before it is compared. A log line comes only
@@ -19,12 +19,13 @@ CONFIGURATION = """%YAML 1.1
 ---
 vars: { address-groups: { HOME_NET: "any", EXTERNAL_NET: "any" }, port-groups: {} }
 outputs:
-  - eve-log: { enabled: yes, filetype: regular, filename: eve.json, types: [ { alert: { metadata: { app-layer: true } } }, { tls: { custom: [ja3, ja4], ja4: on } } ] }
-app-layer: { protocols: { tls: { enabled: yes, ja3-fingerprints: yes, ja4-fingerprints: yes } } }
+  - eve-log: { enabled: yes, filetype: regular, filename: eve.json, types: [ { alert: { metadata: { app-layer: true } } }, { tls: { custom: [ja3, ja4], ja4: on } }, { quic: { ja4: on } } ] }
+app-layer: { protocols: { tls: { enabled: yes, ja3-fingerprints: yes, ja4-fingerprints: yes }, quic: { enabled: yes, ja3-fingerprints: yes, ja4-fingerprints: yes } } }
 stream: { midstream: true, async-oneside: true, checksum-validation: no }
 """
 RULE = 'alert tls any any -> any any (msg:"hello"; flow:to_server; ja4.hash; content:"_"; sid:1;)\n'
 CLIENT_HELLO = re.compile(rb'\x16\x03[\x00-\x04]..\x01\x00', re.DOTALL)
+QUIC_INITIAL = re.compile(rb'[\xc0-\xff](\x00\x00\x00\x01|\x6b\x33\x43\xcf|\xff\x00\x00[\x17-\x22])[\x00-\x14]', re.DOTALL)
 SERVER_NAME, SIGNATURE_ALGORITHMS, ALPN = 0, 13, 16
 
 
@@ -50,8 +51,9 @@ def missing():
 
 
 def facts(path):
-    if not CLIENT_HELLO.search(path.read_bytes()):  # saves most of a thousand starts
-        return {'ja4': {}}
+    data = path.read_bytes()
+    if not CLIENT_HELLO.search(data) and not QUIC_INITIAL.search(data):  # saves most of a thousand starts
+        return {'ja4': {}, 'quic name': {}, 'quic ja4': {}}
     with tempfile.TemporaryDirectory() as folder:
         configuration = Path(folder) / 'suricata.yaml'
         configuration.write_text(CONFIGURATION)
@@ -62,11 +64,17 @@ def facts(path):
         log = Path(folder) / 'eve.json'
         if not log.exists():
             return None
-        prints = defaultdict(set)
+        prints, quic_names, quic_prints = defaultdict(set), {}, {}
         for line in log.read_text(errors='replace').splitlines():
             event = json.loads(line)
             tls = event.get('tls', {})
             if event.get('proto') == 'TCP' and tls.get('ja4'):
                 key, _ = conversation('tcp', event['src_ip'], event['src_port'], event['dest_ip'], event['dest_port'])
                 prints[key].add(mended(tls['ja4'], tls.get('ja3', {}).get('string', '')))
-    return {'ja4': {k: tuple(sorted(v)) for k, v in prints.items()}}
+            quic = event.get('quic', {})
+            if event.get('event_type') == 'quic' and quic.get('ja4'):
+                key, _ = conversation('udp', event['src_ip'], event['src_port'], event['dest_ip'], event['dest_port'])
+                quic_prints.setdefault(key, mended(quic['ja4'], quic.get('ja3', {}).get('string', '')))
+                if quic.get('sni'):
+                    quic_names.setdefault(key, quic['sni'].lower())
+    return {'ja4': {k: tuple(sorted(v)) for k, v in prints.items()}, 'quic name': quic_names, 'quic ja4': quic_prints}

@@ -39,7 +39,7 @@ def innermost(row):
 
 
 def facts(path):
-    conversations, streams, questions, names, ids = Conversations(), defaultdict(set), {}, {}, defaultdict(set)
+    conversations, streams, questions, names, ids, quic_names = Conversations(), defaultdict(set), {}, {}, defaultdict(set), {}
     seen = False
     for row in rows(path):
         seen = True
@@ -60,7 +60,9 @@ def facts(path):
             questions.setdefault(key, (row['dns.qry.name'].split('|')[0].lower(), row['dns.qry.type'].split('|')[0]))
         if '1' in row['tls.handshake.type'].split('|') and transport == 'tcp' and row['tls.handshake.extensions_server_name']:
             names.setdefault(key, row['tls.handshake.extensions_server_name'].split('|')[0])
+        if 'quic' in row['frame.protocols'].split(':') and '1' in row['tls.handshake.type'].split('|') and row['tls.handshake.extensions_server_name']:
+            quic_names.setdefault(key, row['tls.handshake.extensions_server_name'].split('|')[0].lower())
     if not seen:
         return None
     return {**conversations.facts(), 'tcp flows': {k: len(v) for k, v in streams.items()}, 'community id': {k: tuple(sorted(v)) for k, v in ids.items()},
-            'dns question': questions, 'server name': names}
+            'dns question': questions, 'server name': names, 'quic name': quic_names}
