@@ -1,7 +1,7 @@
 /* One table: call, whose, what for. It began as what strace saw of both daemons through the end-to-end tests (files,
  * ipc, tcp, CURVE, journals, stores, kills and restarts) and of libpcap opening an interface; beside each stand its
  * siblings, which another release of the C library or another architecture takes for the same job; the tests run under
- * it ever since, on Debian 12 and 13. A name that this architecture or libseccomp does not know is left out.
+ * it ever since. A name that this architecture or libseccomp does not know is left out.
  *
  * Calls that do too much are open for certain arguments only: sockets of certain families and kinds, threads but no
  * processes, memory that is not executable, signals to this process alone, limits read but not set. Executable memory
