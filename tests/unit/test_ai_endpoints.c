@@ -22,7 +22,8 @@ static int setup(void **state)
 static void is_provider(const char *name, const char *provider)
 {
 	const struct nj_ai_endpoint *found = nj_ai_endpoints_name(&endpoints, name);
-	if ((found == NULL) != (provider == NULL) || (found != NULL && strcmp(found->provider, provider) != 0))
+	if ((found == NULL) != (provider == NULL) ||
+	    (found != NULL && provider != NULL && strcmp(found->provider, provider) != 0))
 		fail_msg("%s is %s, not %s", name, found != NULL ? found->provider : "nobody's",
 			 provider != NULL ? provider : "nobody's");
 }
