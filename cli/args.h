@@ -16,6 +16,7 @@
 	X(WINDOWS, "windows", 1, NJ_OPERANDS_MAX, "FILE|DIR|-...", "print the agent windows of captures")              \
 	X(ALERTS, "alerts", 0, 0, "", "ask a store for its alerts, or verify its chain")                               \
 	X(AGENTS, "agents", 0, 0, "", "ask a store for the agents it knows")                                           \
+	X(SENSORS, "sensors", 0, 0, "", "ask a store how its sensors fare")                                            \
 	X(BASELINE, "baseline", 1, NJ_OPERANDS_MAX, "FILE|DIR|-...", "learn what is usual from captures of good days") \
 	X(EVALUATE, "evaluate", 1, 1, "DIR", "replay labelled captures; say what was found, missed and false")         \
 	X(KEYGEN, "keygen", 1, NJ_OPERANDS_MAX, "NAME...", "make keys for encrypted links: NAME.key and NAME.pub")     \
@@ -39,6 +40,7 @@ enum nj_verb {
 #define NJ_FOR_READING  (NJ_FOR_ENGINE | NJ_FOR(FLOWS) | NJ_FOR(WINDOWS))
 #define NJ_FOR_WINDOWED (NJ_FOR_ENGINE | NJ_FOR(WINDOWS))
 #define NJ_FOR_STORE    (NJ_FOR(ALERTS) | NJ_FOR(AGENTS))
+#define NJ_FOR_ASKING   (NJ_FOR_STORE | NJ_FOR(SENSORS))
 #define NJ_FOR_ALL      ((1u << NJ_VERBS_N) - 1)
 
 /* X(field, short name or 0, kind, argument's form, least, most, default, verbs, help). The long name is the field with
@@ -46,7 +48,7 @@ enum nj_verb {
  * from "10s", "500ms", "2m"; NUMBER double; SEVERITY enum nj_severity; TIME uint64_t ns from RFC 3339 or Unix seconds;
  * CHOICE const char * out of the argument's form "a|b|c". */
 #define NJ_ARGUMENTS(X)                                                                                                \
-	X(json, 'j', FLAG, NULL, 0, 0, 0, NJ_FOR(REPLAY) | NJ_FOR(FLOWS) | NJ_FOR(WINDOWS) | NJ_FOR_STORE,             \
+	X(json, 'j', FLAG, NULL, 0, 0, 0, NJ_FOR(REPLAY) | NJ_FOR(FLOWS) | NJ_FOR(WINDOWS) | NJ_FOR_ASKING,            \
 	  "one JSON object a line instead of text")                                                                    \
 	X(report, 'r', TEXT, "FILE", 0, 0, NULL, NJ_FOR(REPLAY),                                                       \
 	  "write one self-contained HTML page; opens without a network")                                               \
@@ -54,7 +56,7 @@ enum nj_verb {
 	  "write a pcapng per alert with just the packets of its evidence (reads the files twice)")                    \
 	X(counters, 0, TEXT, "FILE", 0, 0, NULL, NJ_FOR(REPLAY),                                                       \
 	  "write every counter of the run as JSON: what was seen, dropped, shipped, judged")                           \
-	X(store, 's', TEXT, "FILE", 0, 0, NULL, NJ_FOR(REPLAY) | NJ_FOR_STORE,                                         \
+	X(store, 's', TEXT, "FILE", 0, 0, NULL, NJ_FOR(REPLAY) | NJ_FOR_ASKING,                                        \
 	  "SQLite store to write to (replay) or to ask")                                                               \
 	X(output, 'o', TEXT, "FILE", 0, 0, NULL, NJ_FOR(BASELINE), "where the baseline goes")                          \
 	X(labels, 'l', TEXT, "FILE", 0, 0, NULL, NJ_FOR(EVALUATE),                                                     \
@@ -90,12 +92,12 @@ enum nj_verb {
 	  "only this agent: 10.1.2.3 or vlan:7/10.1.2.3")                                                              \
 	X(severity, 0, SEVERITY, "SEVERITY", 0, 0, 0, NJ_FOR(ALERTS), "this severe or more")                           \
 	X(detector, 'd', TEXT, "NAME", 0, 0, NULL, NJ_FOR(ALERTS), "only this detector")                               \
-	X(limit, 'n', COUNT, "N", 1, 1000000, 1000, NJ_FOR_STORE, "at most so many, the newest")                       \
+	X(limit, 'n', COUNT, "N", 1, 1000000, 1000, NJ_FOR_ASKING, "at most so many, the newest")                      \
 	X(verify, 0, FLAG, NULL, 0, 0, 0, NJ_FOR(ALERTS), "check the hash chain: was an alert removed or changed?")    \
 	X(full, 0, FLAG, NULL, 0, 0, 0, NJ_FOR(ALERTS), "tell each alert in full, with its features and peers")        \
 	X(ai, 0, FLAG, NULL, 0, 0, 0, NJ_FOR(AGENTS), "AI agents: who runs one, with whom it thinks, how it loops")    \
 	X(color, 0, CHOICE, "auto|always|never", 0, 0, "auto",                                                         \
-	  NJ_FOR(REPLAY) | NJ_FOR(WINDOWS) | NJ_FOR(EVALUATE) | NJ_FOR_STORE,                                          \
+	  NJ_FOR(REPLAY) | NJ_FOR(WINDOWS) | NJ_FOR(EVALUATE) | NJ_FOR_ASKING,                                         \
 	  "colour on the terminal; NO_COLOR counts too")                                                               \
 	X(quiet, 'q', FLAG, NULL, 0, 0, 0, NJ_FOR_READING, "no progress, no notes; findings and failures only")        \
 	X(directory, 0, TEXT, "DIR", 0, 0, ".", NJ_FOR(KEYGEN), "folder in which the files are made")                  \

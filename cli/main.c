@@ -68,6 +68,8 @@ static enum nj_exit run_verb(const struct nj_arguments *arguments, struct nj_con
 		return nj_alerts_run(arguments, console);
 	case NJ_VERB_AGENTS:
 		return nj_agents_run(arguments, console);
+	case NJ_VERB_SENSORS:
+		return nj_sensors_run(arguments, console);
 	case NJ_VERB_BASELINE:
 		return nj_baseline_run(arguments, console);
 	case NJ_VERB_EVALUATE:

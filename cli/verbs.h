@@ -11,6 +11,7 @@ enum nj_exit nj_flows_run(const struct nj_arguments *arguments, struct nj_consol
 enum nj_exit nj_windows_run(const struct nj_arguments *arguments, struct nj_console *console);
 enum nj_exit nj_alerts_run(const struct nj_arguments *arguments, struct nj_console *console);
 enum nj_exit nj_agents_run(const struct nj_arguments *arguments, struct nj_console *console);
+enum nj_exit nj_sensors_run(const struct nj_arguments *arguments, struct nj_console *console);
 enum nj_exit nj_baseline_run(const struct nj_arguments *arguments, struct nj_console *console);
 enum nj_exit nj_evaluate_run(const struct nj_arguments *arguments, struct nj_console *console);
 enum nj_exit nj_keygen_run(const struct nj_arguments *arguments, struct nj_console *console);

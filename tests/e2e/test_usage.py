@@ -23,7 +23,7 @@ class Usage(craft.Case):
     def test_wrong_usage_is_2_and_says_what(self):
         for words, said in ((["replay", "--jsno", "x"], "did you mean --json"), (["reply", "x"], "did you mean 'replay'"), ([], "a verb is missing"),
                             (["replay"], "what to read is missing"), (["replay", "--workers", "0", "x"], "must be from 1 to 64"),
-                            (["alerts"], "--store FILE"), (["agents"], "--store FILE"), (["baseline", "x"], "--output FILE"),
+                            (["alerts"], "--store FILE"), (["agents"], "--store FILE"), (["sensors"], "--store FILE"), (["baseline", "x"], "--output FILE"),
                             (["help", "nothing"], "is no verb"), (["config", "eat", "x"], "config check"), (["replay", "--extract", "d", "-"], "twice")):
             self.one_line(self.run_program(*words, code=2), said)
 
