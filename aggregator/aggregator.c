@@ -189,6 +189,9 @@ int nj_aggregator_commit(struct nj_aggregator *aggregator, bool with_agents, str
 		error = nj_store_commit(aggregator->store, aggregator->covered_ns, position, message);
 	if (error == 0 && aggregator->in_memory)
 		error = nj_ingest_forget(aggregator->ingest, position, message);
+	if (error == 0 && aggregator->store != NULL && aggregator->listener.line != NULL)
+		error = nj_store_tell(aggregator->store, aggregator->listener.line, aggregator->listener.context,
+				      message);
 	if (with_agents)
 		aggregator->rounds_uncommitted = 0;
 	aggregator->alert_uncommitted = false;
@@ -366,6 +369,9 @@ static int open_parts(struct nj_aggregator *aggregator, struct nj_message *messa
 		return error;
 	if (options->store_path != NULL &&
 	    (error = nj_store_open(options->store_path, message, &aggregator->store)) != 0)
+		return error;
+	if (aggregator->store != NULL && options->told_id != 0 &&
+	    (error = nj_store_has_told(aggregator->store, options->told_id, message)) != 0)
 		return error;
 	struct nj_ingest_options ingest = ingest_options(options);
 	struct nj_ingest_listener listener = {

@@ -33,13 +33,17 @@ struct nj_aggregator_options {
 	uint64_t journal_bytes_max, pending_bytes_max;
 	uint32_t fleet_entries_max; /* services, hosts and names whose popularity is known */
 	bool learn_only;            /* for `nightjar baseline`: profiles and tails learn, nothing is alerted */
-	uint32_t snapshot_rounds;   /* a snapshot after so many rounds; 0: only when asked for or the journal fills */
+	uint64_t told_id; /* the last alert whose line the listener has from an earlier life; 0: as the store says */
+	uint32_t snapshot_rounds; /* a snapshot after so many rounds; 0: only when asked for or the journal fills */
 };
 
 /* Called on the aggregator's thread; arguments are borrowed until return. Any may be NULL. */
 struct nj_aggregator_listener {
 	void *context;
 	void (*alert)(void *context, const struct nj_alert *alert); /* raised (also queued ones; see alert->queued) */
+	/* The line of a stored alert, once each across restarts (nj_store_tell); not 0: it could not be taken, and the
+	 * next step ends with that. Only with a store. */
+	int (*line)(void *context, const char *json);
 	void (*window)(void *context,
 		       const struct nj_window *window);         /* merged and capped, ascending by (start, agent) */
 	void (*ai)(void *context, const struct nj_ai_row *row); /* the latest state of an AI agent, now and then and at

@@ -20,6 +20,8 @@
 	OPT(snapshot, DURATION, "s", 1, 86400, "300",                                                                  \
 	    "write what is known beside the journal this often: what a restart need not judge again")                  \
 	OPT(store, TEXT, "", 0, 250, "", "file for alerts, roll-ups and agents; empty: none")                          \
+	OPT(alerts_file, TEXT, "", 0, 250, "",                                                                         \
+	    "file to whose end each alert goes as a line of JSON, once whatever happens; needs a store")               \
 	OPT(baseline, TEXT, "", 0, 250, "", "learned baseline; empty: the shipped prior")                              \
 	OPT(inventory, TEXT, "", 0, 250, "", "home networks, named agents, decoys; empty: private networks are home")  \
 	OPT(hash_key, TEXT, "", 0, 250, "",                                                                            \

@@ -16,5 +16,6 @@ void nj_aggregator_confine(const struct nj_aggregator_config *config, const char
 	nj_confine_allow_beside(ret_confine, config->authorized_sensors, false); /* folders are replaced, too */
 	nj_confine_allow_beside(ret_confine, config->journal, true);
 	nj_confine_allow_beside(ret_confine, config->store, true);
+	nj_confine_allow_beside(ret_confine, config->alerts_file, true);
 	nj_confine_allow_endpoint(ret_confine, config->listen, true);
 }

@@ -3,6 +3,7 @@
 #include "aggregator/aggregator.h"
 #include "aggregator/aggregator_config.h"
 #include "aggregator/aggregator_confine.h"
+#include "aggregator/alert_file.h"
 #include "common/daemon.h"
 #include "common/inventory.h"
 #include "common/log.h"
@@ -148,15 +149,39 @@ static void reload(const struct arguments *arguments, struct nj_aggregator *aggr
 	nj_notify_ready("listening");
 }
 
+/* Where alerts go. With a store each goes once, whatever happens; without one there is nobody to remember which went.
+ */
+static int open_alerts(const struct arguments *arguments, struct nj_aggregator_options *options,
+		       struct nj_aggregator_listener *listener, struct nj_message *message,
+		       struct nj_alert_file **ret_file)
+{
+	const char *path = arguments->config.alerts_file;
+	if (path[0] != '\0' && (options->store_path == NULL || arguments->alerts))
+		return nj_fail(message, NJ_ERR_USAGE, "alerts_file needs a store, and goes instead of --alerts");
+	if (options->store_path == NULL || (path[0] == '\0' && !arguments->alerts)) {
+		listener->alert = arguments->alerts ? print_alert : NULL;
+		return 0;
+	}
+	int error = nj_alert_file_open(path, message, ret_file);
+	if (error != 0)
+		return error;
+	options->told_id = nj_alert_file_last(*ret_file);
+	listener->context = *ret_file;
+	listener->line = nj_alert_file_line;
+	return 0;
+}
+
 /* The parts, and what confines them around: files before the first thread, system calls after the last. */
-static int open_parts(const struct arguments *arguments, const struct nj_aggregator_options *options,
-		      const struct nj_aggregator_listener *listener, struct nj_message *message,
-		      struct nj_aggregator **ret_aggregator)
+static int open_parts(const struct arguments *arguments, struct nj_aggregator_options *options,
+		      struct nj_aggregator_listener *listener, struct nj_message *message,
+		      struct nj_alert_file **ret_file, struct nj_aggregator **ret_aggregator)
 {
 	struct nj_confine confine;
 	const struct nj_aggregator_config *config = &arguments->config;
 	nj_aggregator_confine(config, arguments->config_path, arguments->endpoint_file, &confine);
 	int error = nj_confine_start(&confine, config->user, config->landlock, message);
+	if (error == 0)
+		error = open_alerts(arguments, options, listener, message, ret_file);
 	if (error == 0)
 		error = nj_aggregator_new(options, listener, message, ret_aggregator);
 	if (error == 0)
@@ -174,17 +199,17 @@ static void write_snapshot(struct nj_aggregator *aggregator)
 		nj_log(NJ_LOG_WARNING, "no snapshot: %s", words.text);
 }
 
-static int run(const struct arguments *arguments, const struct nj_aggregator_options *options,
-	       struct nj_message *message)
+static int run(const struct arguments *arguments, struct nj_aggregator_options *options, struct nj_message *message)
 {
 	struct nj_aggregator *aggregator = NULL;
+	struct nj_alert_file *file = NULL;
 	struct nj_notify notify;
 	bool print_failed = false;
-	struct nj_aggregator_listener listener = {.context = &print_failed,
-						  .alert = arguments->alerts ? print_alert : NULL};
-	int error = open_parts(arguments, options, &listener, message, &aggregator);
+	struct nj_aggregator_listener listener = {.context = &print_failed};
+	int error = open_parts(arguments, options, &listener, message, &file, &aggregator);
 	if (error != 0) {
 		nj_aggregator_free(&aggregator);
+		nj_alert_file_close(&file);
 		return error;
 	}
 	nj_daemon_watch_signals();
@@ -214,8 +239,11 @@ static int run(const struct arguments *arguments, const struct nj_aggregator_opt
 		write_snapshot(aggregator);
 	if (print_failed)
 		error = nj_fail(message, NJ_ERR_IO, "writing alerts to standard output failed");
+	if (error != 0 && file != NULL && nj_alert_file_message(file)[0] != '\0')
+		nj_fail(message, error, "%s", nj_alert_file_message(file));
 	report(aggregator);
 	nj_aggregator_free(&aggregator);
+	nj_alert_file_close(&file);
 	return error;
 }
 

@@ -54,6 +54,11 @@ static const char ai_schema[] =
 static const char sensor_schema[] =
 	"CREATE TABLE IF NOT EXISTS sensor (name TEXT PRIMARY KEY, json TEXT NOT NULL) WITHOUT ROWID;";
 
+/* Alerts of a store from before this table count as told. */
+static const char told_schema[] =
+	"CREATE TABLE IF NOT EXISTS told (one INTEGER PRIMARY KEY CHECK (one = 1), row INTEGER NOT NULL);"
+	"INSERT OR IGNORE INTO told VALUES (1, (SELECT coalesce(max(row), 0) FROM alert));";
+
 static const char *const statements_sql[] = {
 	"INSERT INTO alert (alert_id, time_ns, address, segment, detector, severity, json, hash) VALUES "
 	"(?,?,?,?,?,?,?,?)",
@@ -77,6 +82,9 @@ static const char *const statements_sql[] = {
 	"excluded.flows_failed,"
 	" contacts = contacts + excluded.contacts, dns_queries = dns_queries + excluded.dns_queries",
 	"UPDATE covered SET start_ns = ?, position = ?",
+	"SELECT row, json FROM alert WHERE row > (SELECT row FROM told) ORDER BY row LIMIT 1",
+	"UPDATE told SET row = ?",
+	"UPDATE told SET row = max(row, coalesce((SELECT row FROM alert WHERE alert_id = ?), 0))",
 	"INSERT INTO ai_agent VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (address, segment, brain) DO "
 	"UPDATE SET kind = excluded.kind, peer = excluded.peer, registered = excluded.registered, api = excluded.api, "
 	"last_ns = max(last_ns, excluded.last_ns), turns = excluded.turns, bytes_up = excluded.bytes_up, bytes_down = "
@@ -92,6 +100,9 @@ enum {
 	ADD_AGENT,
 	ADD_ROLLUP,
 	SET_COVERED,
+	NEXT_UNTOLD,
+	SET_TOLD,
+	HAS_TOLD,
 	ADD_AI,
 	ADD_SENSOR,
 	STATEMENTS
@@ -150,6 +161,8 @@ static int open_store(const char *path, bool read_only, struct nj_message *messa
 		error = nj_db_run(store->db, ai_schema, message);
 	if (error == 0 && !read_only)
 		error = nj_db_run(store->db, sensor_schema, message);
+	if (error == 0 && !read_only)
+		error = nj_db_run(store->db, told_schema, message);
 	for (int i = 0; i < STATEMENTS && error == 0 && !read_only; i++)
 		error = nj_db_prepare(store->db, statements_sql[i], message, &store->statement[i]);
 	if (error == 0 && !read_only) {
@@ -454,6 +467,35 @@ int nj_store_commit(struct nj_store *store, uint64_t covered_ns, uint64_t positi
 		error = nj_db_commit(store->db, message);
 	store->writing = error != 0;
 	return error;
+}
+
+/* ---- telling */
+
+int nj_store_tell(struct nj_store *store, int (*line)(void *context, const char *json), void *context,
+		  struct nj_message *message)
+{
+	struct nj_statement *next = store->statement[NEXT_UNTOLD];
+	int more, told = 0;
+	while (told == 0 && (more = nj_statement_step(next, message)) != 0) {
+		if (more < 0)
+			return more;
+		uint64_t row = nj_statement_get_u64(next, 0);
+		told = line(context, nj_statement_get_text(next, 1));
+		nj_statement_reset(next);
+		if (told != 0)
+			break;
+		nj_statement_u64(store->statement[SET_TOLD], 1, row);
+		int error = nj_statement_run(store->statement[SET_TOLD], message);
+		if (error != 0)
+			return error;
+	}
+	return told;
+}
+
+int nj_store_has_told(struct nj_store *store, uint64_t alert_id, struct nj_message *message)
+{
+	nj_statement_u64(store->statement[HAS_TOLD], 1, alert_id);
+	return nj_statement_run(store->statement[HAS_TOLD], message);
 }
 
 /* ---- reading */

@@ -46,6 +46,15 @@ NJ_MUST_CHECK int nj_store_ai(struct nj_store *store, const struct nj_ai_row *ro
 NJ_MUST_CHECK int nj_store_commit(struct nj_store *store, uint64_t covered_ns, uint64_t position,
 				  struct nj_message *message);
 
+/* ---- telling: each stored alert once to whoever reads on, across restarts. A row remembers how far. */
+
+/* Hands over the lines that were not told yet, oldest first, and remembers in a transaction of its own those for which
+ * *line* returned 0; another value ends it and is returned. After a commit. */
+NJ_MUST_CHECK int nj_store_tell(struct nj_store *store, int (*line)(void *context, const char *json), void *context,
+				struct nj_message *message);
+/* The reader has everything up to and with this alert; one that is not here says nothing. */
+NJ_MUST_CHECK int nj_store_has_told(struct nj_store *store, uint64_t alert_id, struct nj_message *message);
+
 /* Walks the chain. 0: whole; 1: broken, *ret_row* is the first row that does not fit what stands before it (or, where
  * the tail is cut, the number of rows found). */
 NJ_MUST_CHECK int nj_store_verify(struct nj_store *store, struct nj_message *message, uint64_t *ret_row,
