@@ -3,6 +3,7 @@
 #include "aggregator/desk.h"
 
 #include "aggregator/model_layout.h"
+#include "aggregator/observe_ai.h"
 #include "aggregator/profile.h"
 #include "aggregator/snapshot.h"
 #include "common/inventory.h"
@@ -324,6 +325,7 @@ static void fill(struct nj_desk *desk, const struct nj_judged *judged, const str
 	describe_baseline(desk, score, view->profile, alert);
 	memcpy(alert->sensor, desk->sensor, sizeof alert->sensor);
 	detector->explain(judged->judgement, view, score, alert);
+	nj_ai_add_context(view->profile, alert);
 	name_client(view, score, alert);
 	if (alert->end_ns < alert->start_ns)
 		alert->end_ns = alert->start_ns;

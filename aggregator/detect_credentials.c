@@ -13,7 +13,6 @@
  * (detector guessing). */
 #include "aggregator/detect.h"
 #include "aggregator/observe.h"
-#include "aggregator/observe_ai.h"
 #include "aggregator/prior.h"
 #include "common/inventory.h"
 #include "models/math.h"
@@ -132,7 +131,6 @@ static void explain_credentials(const struct nj_judgement *judgement, const stru
 	for (uint32_t i = 0; i < view->window->contacts_n; i++)
 		if (view->window->contacts[i].port == 88 && view->window->contacts[i].role == NJ_ROLE_CLIENT)
 			nj_alert_add_contact(alert, &view->profile->agent, &view->window->contacts[i]);
-	nj_ai_add_context(view->profile, alert);
 }
 
 const struct nj_detector nj_detector_credentials = {

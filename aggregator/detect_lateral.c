@@ -12,7 +12,6 @@
  * came. Further steps of the same day are folded into the first alert. */
 #include "aggregator/detect.h"
 #include "aggregator/observe.h"
-#include "aggregator/observe_ai.h"
 #include "aggregator/services.h"
 #include "common/inventory.h"
 #include "models/surprisal.h"
@@ -150,7 +149,6 @@ static void explain_lateral(const struct nj_judgement *judgement, const struct n
 		alert, &view->profile->agent,
 		&(struct nj_alert_peer){.addr = inbound->peer, .port = inbound->port, .protocol = inbound->protocol},
 		0);
-	nj_ai_add_context(view->profile, alert);
 }
 
 const struct nj_detector nj_detector_lateral = {

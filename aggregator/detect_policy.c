@@ -10,7 +10,6 @@
  * around what is likely a language model, when the inventory asks for registration. */
 #include "aggregator/detect.h"
 #include "aggregator/observe.h"
-#include "aggregator/observe_ai.h"
 #include "aggregator/services.h"
 #include "common/inventory.h"
 
@@ -144,7 +143,6 @@ static void tell_contacts(const struct nj_judgement *judgement, const struct nj_
 	nj_alert_add_feature(alert, "violations", "contacts", n, 0, NAN, 1);
 	for (uint32_t i = 0; i < n; i++)
 		nj_alert_add_contact(alert, &view->profile->agent, contact[i]);
-	nj_ai_add_context(view->profile, alert);
 }
 
 static uint32_t judge_reach(const struct nj_judgement *judgement, struct nj_view *view, struct nj_score *ret_scores)
@@ -244,7 +242,6 @@ static void explain_provider(const struct nj_judgement *judgement, const struct 
 				    .bytes_in = exchange->bytes_down};
 	memcpy(row.name, exchange->name, sizeof row.name);
 	nj_alert_add_peer(alert, &view->profile->agent, &row, exchange->flow_port);
-	nj_ai_add_context(view->profile, alert);
 }
 
 /* ---- tools */
@@ -288,7 +285,6 @@ static void explain_tool(const struct nj_judgement *judgement, const struct nj_v
 	nj_alert_add_technique(alert, "AML.T0053");
 	nj_alert_add_peer(alert, &view->profile->agent,
 			  &(struct nj_alert_peer){.addr = tool->peer, .port = tool->port, .protocol = 6}, 0);
-	nj_ai_add_context(view->profile, alert);
 }
 
 /* ---- volume and hours */
@@ -322,7 +318,6 @@ static void explain_volume(const struct nj_judgement *judgement, const struct nj
 	for (uint32_t i = 0; i < view->window->contacts_n; i++)
 		if (view->window->contacts[i].external && view->window->contacts[i].role == NJ_ROLE_CLIENT)
 			nj_alert_add_contact(alert, &view->profile->agent, &view->window->contacts[i]);
-	nj_ai_add_context(view->profile, alert);
 }
 
 static const struct nj_exchange *exchange_at_rest(const struct nj_judgement *judgement, const struct nj_view *view)
@@ -362,7 +357,6 @@ static void explain_hours(const struct nj_judgement *judgement, const struct nj_
 	nj_alert_add_feature(alert, "violations", "exchanges", 1, 0, NAN, 1);
 	nj_alert_add_technique(alert, "T1588.007");
 	nj_alert_add_technique(alert, "AML.T0103");
-	nj_ai_add_context(view->profile, alert);
 }
 
 /* ---- not registered */

@@ -14,7 +14,6 @@
  */
 #include "aggregator/detect.h"
 #include "aggregator/observe.h"
-#include "aggregator/observe_ai.h"
 #include "common/inventory.h"
 #include "models/math.h"
 #include "models/surprisal.h"
@@ -218,7 +217,6 @@ static void explain_reaction(const struct nj_judgement *judgement, const struct 
 		snprintf(row.name, sizeof row.name, "%s", told[i]->name);
 		nj_alert_add_peer(alert, &view->profile->agent, &row, told[i]->flow_port);
 	}
-	nj_ai_add_context(view->profile, alert);
 }
 
 const struct nj_detector nj_detector_reaction = {

@@ -133,7 +133,6 @@ static void explain_recon(const struct nj_judgement *judgement, const struct nj_
 	nj_alert_add_technique(alert, "T1018");
 	nj_alert_add_technique(alert, "AML.T0006");
 	nj_alert_add_sightings(alert, &view->profile->agent, access->edge, access->edges, view->window);
-	nj_ai_add_context(view->profile, alert);
 }
 
 const struct nj_detector nj_detector_recon = {

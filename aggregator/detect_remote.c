@@ -10,7 +10,6 @@
  * Kerberos or LDAP in the same window is not told for replication. */
 #include "aggregator/detect.h"
 #include "aggregator/observe.h"
-#include "aggregator/observe_ai.h"
 #include "aggregator/prior.h"
 #include "common/inventory.h"
 
@@ -169,7 +168,6 @@ static void explain_remote(const struct nj_judgement *judgement, const struct nj
 	if (alert->peers_n == 0)
 		nj_alert_add_peer(alert, &view->profile->agent,
 				  &(struct nj_alert_peer){.addr = tool->peer, .port = tool->port, .protocol = 6}, 0);
-	nj_ai_add_context(view->profile, alert);
 }
 
 const struct nj_detector nj_detector_remote = {

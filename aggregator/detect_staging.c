@@ -10,7 +10,6 @@
  * grown by a factor of sqrt 2. Either sum alone may be quite usual for its own detector. */
 #include "aggregator/detect.h"
 #include "aggregator/observe.h"
-#include "aggregator/observe_ai.h"
 #include "aggregator/prior.h"
 #include "common/inventory.h"
 #include "models/math.h"
@@ -103,7 +102,6 @@ static void explain_staging(const struct nj_judgement *judgement, const struct n
 	nj_alert_add_technique(alert, "AML.T0025");
 	add_largest(view, true, alert);
 	add_largest(view, false, alert);
-	nj_ai_add_context(profile, alert);
 }
 
 const struct nj_detector nj_detector_staging = {

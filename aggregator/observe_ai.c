@@ -409,6 +409,9 @@ void nj_ai_add_context(const struct nj_profile *profile, struct nj_alert *alert)
 	const struct nj_brain *brain = nj_ai_looping(profile->ai);
 	if (brain == NULL)
 		return;
+	for (uint8_t i = 0; i < alert->features_n; i++)
+		if (strcmp(alert->features[i].name, "agentic") == 0)
+			return; /* said already */
 	char peer[NJ_ADDR_TEXT_MAX];
 	size_t used = strlen(alert->summary);
 	snprintf(alert->summary + used, sizeof alert->summary - used,

@@ -6,7 +6,7 @@
  *
  * Two states: actions are kept once a host, exchanges once a (host, peer). Both keep the latest of bounded lists in
  * time order, so that what comes in any order within a window gives the same bytes. Pointer-free, zeroed to start, save
- * as bytes. 408 B and 288 B; an addition costs tens of nanoseconds, a judgement (eleven passes for the null) some
+ * as bytes. 408 B and 288 B; an addition costs tens of nanoseconds, a judgement (eleven passes for the null) some ten
  * microseconds: judge when an exchange has ended, not for each action. */
 #ifndef NJ_MODELS_LOOP_H
 #define NJ_MODELS_LOOP_H

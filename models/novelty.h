@@ -4,7 +4,7 @@
  * Ziv (1976), normalised so that a string without structure is near 1 and a repeated one near 0; and of the last 64
  * requests, the share whose exact (size, port) had come before among them.
  *
- * 400 B an agent, pointer-free, zeroed to start, save as bytes. Judging costs up to 15 us: seldom. */
+ * 400 B an agent, pointer-free, zeroed to start, save as bytes. Judging costs 3 us: seldom. */
 #ifndef NJ_MODELS_NOVELTY_H
 #define NJ_MODELS_NOVELTY_H
 

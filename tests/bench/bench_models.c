@@ -1,5 +1,7 @@
 /* Nanoseconds an operation of models/, the figures quoted in their comments. Best of five rounds, to keep out what else
  * the machine does. Prints the error of the distinct counter as well. Usage: bench_models */
+#include "models/adapt.h"
+#include "models/agentic.h"
 #include "models/baseline.h"
 #include "models/beacon.h"
 #include "models/bloom.h"
@@ -12,9 +14,13 @@
 #include "models/gpd.h"
 #include "models/hll.h"
 #include "models/icmp.h"
+#include "models/loop.h"
 #include "models/math.h"
+#include "models/novelty.h"
 #include "models/spacesaving.h"
+#include "models/surprisal.h"
 #include "models/tail.h"
+#include "models/turn.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -161,6 +167,43 @@ static void bench_calibration(void)
 	BENCH("budget tick, refit", 1000, keep = nj_budget_tick(&budget, t_ns += 3600 * SECOND));
 }
 
+/* An agent in full swing: 32 turns and 48 actions kept. */
+static void bench_agents(void)
+{
+	static struct nj_loop loop;
+	static struct nj_actions actions;
+	static struct nj_adapt adapt;
+	static struct nj_novelty novelty;
+	struct nj_loop_verdict looped;
+	struct nj_adapt_verdict adapted;
+	struct nj_novelty_verdict novel;
+	struct nj_turns turns = {0};
+	struct nj_turn_verdict turned;
+	struct nj_surprisal surprisal = {0};
+	const struct nj_surprisal_params usual = NJ_SURPRISAL_PARAMS_DEFAULT;
+	uint64_t t_ns = 20000 * 86400 * SECOND;
+	BENCH("loop add", 1000000, nj_loop_add(&loop, t_ns, t_ns + 3 * SECOND); t_ns += 8 * SECOND);
+	t_ns -= 32 * 8 * SECOND;
+	BENCH("action add", 1000000, nj_actions_add(&actions, hash[i & 7], t_ns, t_ns + SECOND); t_ns += 4 * SECOND);
+	for (unsigned i = 0; i < NJ_LOOP_TURNS; i++)
+		nj_loop_add(&loop, t_ns - (32 - i) * 8 * SECOND, t_ns - (32 - i) * 8 * SECOND + 3 * SECOND);
+	BENCH("loop judge", 10000, nj_loop_judge(&loop, &actions, 1, &looped); keep = looped.z);
+	BENCH("adapt step", 1000000,
+	      nj_adapt_step(&adapt, t_ns += SECOND, hash[i & 15], (uint16_t)(i & 3), (enum nj_adapt_result)(i % 5),
+			    true));
+	BENCH("adapt judge", 100000, nj_adapt_judge(&adapt, &adapted); keep = adapted.ln_p);
+	for (unsigned i = 0; i < 256; i++)
+		nj_novelty_add(&novelty, hash[i & 31]), nj_novelty_request(&novelty, (uint32_t)hash[i], 443);
+	BENCH("novelty judge", 10000, nj_novelty_judge(&novelty, &novel); keep = novel.lz);
+	BENCH("surprisal step", 1000000, keep = nj_surprisal_step(&surprisal, t_ns += SECOND, value[i & 4095], &usual));
+	nj_turns_add(&turns, t_ns, 20);
+	BENCH("turns judge", 1000000, turns.act[i & 7] += 1e-3f; nj_turns_judge(&turns, &turned); keep = turned.odds);
+	printf("bytes an agent: actions %zu, adapt %zu, novelty %zu, turns %zu, surprisal %zu; a brain: loop %zu, "
+	       "growth %zu\n",
+	       sizeof actions, sizeof adapt, sizeof novelty, sizeof turns, sizeof surprisal, sizeof loop,
+	       sizeof(struct nj_growth));
+}
+
 static void hll_error(void)
 {
 	static const unsigned sizes[] = {30, 100, 300, 1000, 10000, 100000};
@@ -188,6 +231,7 @@ int main(void)
 	bench_sequences();
 	bench_beacon_and_names();
 	bench_calibration();
+	bench_agents();
 	hll_error();
 	return 0;
 }

@@ -124,6 +124,11 @@ static void blocks_are_counted_and_bounded(void **state)
 	assert_non_null(nj_profile_ai(&profile));
 	assert_non_null(nj_profile_access(&profile));
 	assert_int_equal(nj_profile_bytes(&profile), NJ_PROFILE_BYTES_MAX);
+	print_message(
+		"bytes an agent: %zu that only answers, %zu more with a brain, %zu more with new services or logins, "
+		"%zu with everything\n",
+		sizeof profile, sizeof(struct nj_block_ai), sizeof(struct nj_block_access),
+		(size_t)NJ_PROFILE_BYTES_MAX);
 	nj_profile_clear(&profile);
 	assert_null(profile.edges);
 }
@@ -173,12 +178,9 @@ static void who_it_was_survives_folding(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_model_table_agrees),
-		cmocka_unit_test(what_is_in_use_is_not_folded),
-		cmocka_unit_test(who_it_was_survives_folding),
-		cmocka_unit_test(a_summary_remembers_what_was_usual),
-		cmocka_unit_test(blocks_are_counted_and_bounded),
-		cmocka_unit_test(halves_turn),
+		cmocka_unit_test(a_model_table_agrees),           cmocka_unit_test(what_is_in_use_is_not_folded),
+		cmocka_unit_test(who_it_was_survives_folding),    cmocka_unit_test(a_summary_remembers_what_was_usual),
+		cmocka_unit_test(blocks_are_counted_and_bounded), cmocka_unit_test(halves_turn),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
