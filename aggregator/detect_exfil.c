@@ -10,13 +10,15 @@
  * nothing special.
  *
  * New destination: bytes to one outside destination (by name where one is known, else by address) within a day, among
- * the ten heaviest (Space-Saving). Only uploads count: twice as much out as in. y = ln(1 + bytes) against what benign
+ * the eight heaviest (Space-Saving). Only uploads count: twice as much out as in. y = ln(1 + bytes) against what benign
  * agents send to one destination; known destinations count 0.6, and a destination that n agents use counts 1/(1 + 0.5
- * ln n): everybody's backup is nobody's theft. Daily sums make the slow ones visible.
+ * ln n): everybody's backup is nobody's theft. Daily sums make the slow ones visible. A language model is left to the
+ * detector of uploads to models, which knows what conversations grow by.
  *
  * A sum is looked at when it has grown by a factor of sqrt 2 since the last look. */
 #include "aggregator/detect.h"
 #include "aggregator/observe.h"
+#include "aggregator/observe_ai.h"
 #include "aggregator/prior.h"
 #include "common/inventory.h"
 #include "common/label.h"
@@ -279,7 +281,7 @@ static uint32_t judge_new(const struct nj_judgement *judgement, struct nj_view *
 		    contact->protocol == 58 || nj_contact_is_group(&window->agent, contact))
 			continue;
 		struct nj_target *target = add_target(judgement, view, i);
-		if (target == NULL || n == NJ_SCORES_PER_JUDGE)
+		if (target == NULL || n == NJ_SCORES_PER_JUDGE || nj_ai_is_model(judgement, view, contact))
 			continue;
 		double bytes = (double)target->out;
 		uint32_t step = nj_growth_step(bytes);

@@ -10,6 +10,7 @@
  * around what is likely a language model, when the inventory asks for registration. */
 #include "aggregator/detect.h"
 #include "aggregator/observe.h"
+#include "aggregator/observe_ai.h"
 #include "aggregator/services.h"
 #include "common/inventory.h"
 
@@ -39,21 +40,6 @@ static struct nj_score fact(uint64_t start_ns, uint64_t class_key, double harm)
 
 /* ---- contacts: reach and secrets */
 
-static bool is_model(const struct nj_judgement *judgement, const struct nj_view *view, const struct nj_contact *contact)
-{
-	const struct nj_block_ai *ai = view->profile->ai;
-	for (uint32_t i = 0; i < view->window->exchanges_n; i++)
-		if ((view->window->exchanges[i].flags & NJ_EXCHANGE_MODEL_MARKS) != 0 &&
-		    nj_addr_equal(&view->window->exchanges[i].peer, &contact->peer))
-			return true;
-	uint64_t name = contact->name[0] != '\0' ? nj_fleet_name_key(contact->name, judgement->key) : 0;
-	for (int b = 0; ai != NULL && b < NJ_BRAINS; b++)
-		if (ai->brain[b].key != 0 && ai->brain[b].p_llm >= NJ_LLM_LIKELY &&
-		    (nj_addr_equal(&ai->brain[b].peer, &contact->peer) || ai->brain[b].action_peer == name))
-			return true;
-	return false;
-}
-
 /* Listed as a provider by name or address, whatever it is used for: it need not be listed twice. "self-hosted" names
  * nobody in particular. */
 static bool is_listed_provider(const struct nj_judgement *judgement, const struct nj_policy *policy,
@@ -77,7 +63,7 @@ static bool is_outside_reach(const struct nj_judgement *judgement, const struct 
 	return !nj_policy_reaches(policy, contact->name, &contact->peer, !contact->external, contact->protocol,
 				  contact->port) &&
 	       nj_service_secrets(&contact->peer, contact->protocol, contact->port) == NULL &&
-	       !is_listed_provider(judgement, policy, contact) && !is_model(judgement, view, contact);
+	       !is_listed_provider(judgement, policy, contact) && !nj_ai_is_model(judgement, view, contact);
 }
 
 static bool is_forbidden_secret(const struct nj_judgement *judgement, const struct nj_view *view,

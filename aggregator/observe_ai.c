@@ -382,6 +382,21 @@ void nj_observe_ai(const struct nj_judgement *judgement, struct nj_view *view)
 	add_acts(judgement, view, ai, up > bytes ? up - bytes : 0);
 }
 
+bool nj_ai_is_model(const struct nj_judgement *judgement, const struct nj_view *view, const struct nj_contact *contact)
+{
+	const struct nj_block_ai *ai = view->profile->ai;
+	for (uint32_t i = 0; i < view->window->exchanges_n; i++)
+		if ((view->window->exchanges[i].flags & NJ_EXCHANGE_MODEL_MARKS) != 0 &&
+		    nj_addr_equal(&view->window->exchanges[i].peer, &contact->peer))
+			return true;
+	uint64_t name = contact->name[0] != '\0' ? nj_fleet_name_key(contact->name, judgement->key) : 0;
+	for (int b = 0; ai != NULL && b < NJ_BRAINS; b++)
+		if (ai->brain[b].key != 0 && ai->brain[b].p_llm >= NJ_LLM_LIKELY &&
+		    (nj_addr_equal(&ai->brain[b].peer, &contact->peer) || ai->brain[b].action_peer == name))
+			return true;
+	return false;
+}
+
 /* ---- words */
 
 const struct nj_brain *nj_ai_looping(const struct nj_block_ai *ai)

@@ -13,6 +13,9 @@ void nj_observe_ai(const struct nj_judgement *judgement, struct nj_view *view);
  */
 double nj_contact_bits(const struct nj_judgement *judgement, const struct nj_contact *contact);
 
+/* The contact's server is a language model as far as this agent's exchanges show: marked, or likely one. */
+bool nj_ai_is_model(const struct nj_judgement *judgement, const struct nj_view *view, const struct nj_contact *contact);
+
 /* Features of the loop and a half-sentence about it, for an alert about an agent that loops; nothing otherwise, nor
  * when the alert speaks of it already. The desk does so for every alert. */
 void nj_ai_add_context(const struct nj_profile *profile, struct nj_alert *alert);

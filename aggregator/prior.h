@@ -57,8 +57,8 @@
 	X(edge_hour_scale, 1.0, 0.1, 10, "its scale")                                                                  \
 	X(edge_sum_level, 2.0, 0, 20, "ln(1 + bits) of their sum, beyond that rate, over days")                        \
 	X(edge_sum_scale, 0.75, 0.1, 10, "its scale")                                                                  \
-	X(model_excess_level, 13.8, 0, 40, "ln(1 + bytes) an hour sent to a model beyond the growth of questions")     \
-	X(model_excess_scale, 1.0, 0.1, 10, "its scale")                                                               \
+	X(model_excess_level, 10.5, 0, 40, "ln(1 + bytes) an hour sent to a model beyond the growth of questions")     \
+	X(model_excess_scale, 1.35, 0.1, 10, "its scale")                                                              \
 	X(collected_level, 16.0, 0, 40, "ln(1 + bytes) a client receives from peers at home in a day")                 \
 	X(collected_scale, 2.0, 0.1, 10, "its scale")                                                                  \
 	X(principals_level, 0.9, 0, 20, "ln(1 + Kerberos client names) an agent uses in an hour")                      \
