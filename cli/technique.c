@@ -51,6 +51,7 @@ static const struct {
 	{"T1552.005", "Cloud Instance Metadata API"},
 	{"T1555", "Credentials from Password Stores"},
 	{"T1558.003", "Kerberoasting"},
+	{"T1562", "Impair Defenses"},
 	{"T1567", "Exfiltration Over Web Service"},
 	{"T1567.002", "Exfiltration to Cloud Storage"},
 	{"T1569.002", "Service Execution"},
