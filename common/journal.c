@@ -8,6 +8,7 @@
 #include "common/hash.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -125,6 +126,33 @@ int nj_journal_open(const struct nj_journal_options *options, struct nj_message 
 	}
 	j->committed = j->state;
 	*ret_journal = j;
+	return NJ_OK;
+}
+
+/* "SQLite format 3", and the application id where SQLite keeps it (https://sqlite.org/fileformat.html, 1.3). */
+bool nj_journal_is_ours(const char *path)
+{
+	uint8_t head[72];
+	static const uint8_t id[] = {APPLICATION_ID >> 24 & 0xff, APPLICATION_ID >> 16 & 0xff,
+				     APPLICATION_ID >> 8 & 0xff, APPLICATION_ID & 0xff};
+	FILE *file = fopen(path, "rbe");
+	if (file == NULL)
+		return false;
+	size_t n = fread(head, 1, sizeof head, file);
+	fclose(file);
+	return n == sizeof head && memcmp(head, "SQLite format 3", 16) == 0 && memcmp(head + 68, id, sizeof id) == 0;
+}
+
+int nj_journal_set_aside(const char *path, struct nj_message *message)
+{
+	static const char *const parts[] = {"-wal", "-shm", ""};
+	char from[600], to[600];
+	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+		snprintf(from, sizeof from, "%s%s", path, parts[i]);
+		snprintf(to, sizeof to, "%s.damaged%s", path, parts[i]);
+		if (rename(from, to) != 0 && errno != ENOENT)
+			return nj_fail(message, NJ_ERR_IO, "%s: cannot be set aside: %s", from, strerror(errno));
+	}
 	return NJ_OK;
 }
 

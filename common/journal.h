@@ -35,6 +35,10 @@ struct nj_journal_state {
 /* Errors as of nj_db_open(); a damaged file is NJ_ERR_FORMAT and left as it is. *returns owned*. */
 NJ_MUST_CHECK int nj_journal_open(const struct nj_journal_options *options, struct nj_message *message,
 				  struct nj_journal **ret_journal);
+/* Whether a file that cannot be opened was once a journal of ours, by what its first bytes still say. */
+bool nj_journal_is_ours(const char *path);
+/* Renames a journal that is not open to PATH.damaged, with what belongs to it; an earlier one there is replaced. */
+NJ_MUST_CHECK int nj_journal_set_aside(const char *path, struct nj_message *message);
 void nj_journal_close(struct nj_journal **journal); /* what was not committed is gone */
 
 struct nj_journal_state nj_journal_state(const struct nj_journal *journal);

@@ -66,6 +66,8 @@ int nj_run_confine_calls(struct nj_run *run, uint64_t now_ns, const char *status
 	if (run->confine.privilege.is_root)
 		nj_log(NJ_LOG_WARNING,
 		       "it runs as root, without the powers of root; --set user=NAME names a better user");
+	if (nj_shipper_notice(run->shipper)[0] != '\0')
+		nj_log(NJ_LOG_WARNING, "%s", nj_shipper_notice(run->shipper));
 	run->told_ns = now_ns;
 	nj_notify_init(&run->notify, now_ns);
 	nj_notify_ready(status);

@@ -438,8 +438,8 @@ static int open_links(struct nj_shipper *s, struct nj_message *message)
 	return err;
 }
 
-/* What an earlier run left in the journal goes first. */
-static int open_journal(struct nj_shipper *s, struct nj_message *message)
+/* What an earlier run left in the journal goes first. Every entry is read, and thereby held against its checksum. */
+static int read_journal(struct nj_shipper *s, struct nj_message *message)
 {
 	const struct nj_journal_options options = {s->options.journal_path, s->options.journal_bytes_max,
 						   s->options.reading & INT64_MAX};
@@ -458,6 +458,35 @@ static int open_journal(struct nj_shipper *s, struct nj_message *message)
 	if (err < 0 && message != NULL)
 		*message = s->message;
 	return err;
+}
+
+/* A damaged journal must not keep a sensor from watching: it is set aside, and a new series begins. What it held is
+ * lost, the aggregator sees a new boot, and the notice says how much it was, as far as that can be told. */
+static int open_journal(struct nj_shipper *s, struct nj_message *message)
+{
+	int err = read_journal(s, message);
+	if (err != NJ_ERR_FORMAT || !nj_journal_is_ours(s->options.journal_path))
+		return err;
+	struct nj_journal_state st = {0};
+	char held[64] = "what it held";
+	if (s->journal != NULL) {
+		st = nj_journal_state(s->journal);
+		snprintf(held, sizeof held, "its %llu batches", (unsigned long long)(st.next - st.oldest));
+	}
+	snprintf(s->notice, sizeof s->notice,
+		 "%s is damaged (%.200s): it is set aside as %s.damaged, %s cannot be delivered",
+		 s->options.journal_path, message != NULL ? message->text : "", s->options.journal_path, held);
+	nj_told_free(&s->told);
+	nj_journal_close(&s->journal);
+	s->counts.windows_spooled = s->counts.windows_taken = 0;
+	s->counts.journal_errors++;
+	err = nj_journal_set_aside(s->options.journal_path, message);
+	return err == NJ_OK ? read_journal(s, message) : err;
+}
+
+const char *nj_shipper_notice(const struct nj_shipper *shipper)
+{
+	return shipper->notice;
 }
 
 int nj_shipper_new(const struct nj_shipper_options *options, struct nj_message *message,

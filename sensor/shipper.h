@@ -106,6 +106,8 @@ NJ_MUST_CHECK int nj_shipper_finish(struct nj_shipper *shipper);
 const char *nj_shipper_trouble(const struct nj_shipper *shipper);
 
 struct nj_shipper_counts nj_shipper_counts(const struct nj_shipper *shipper);
+/* What opening had to do to a damaged journal, one sentence for the log; "": nothing. */
+const char *nj_shipper_notice(const struct nj_shipper *shipper);
 const char *nj_shipper_aggregator(
 	const struct nj_shipper *shipper); /* the one delivered to now; borrowed from options */
 const char *nj_shipper_message(

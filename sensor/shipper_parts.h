@@ -36,6 +36,7 @@ struct nj_shipper {
 	bool clocked;
 	int refused; /* for good, by all */
 	struct nj_message message;
+	char notice[900]; /* what opening had to do */
 };
 
 static inline bool nj_shipper_has_several(const struct nj_shipper *s)

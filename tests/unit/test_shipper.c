@@ -432,6 +432,59 @@ static void test_turns_to_another_and_back(void **state)
 	assert_int_equal(nj_ingest_counts(ingest).received, 3);
 }
 
+/* Damage in the middle of an entry (its page is whole) and in the pages themselves: set aside, told, and a new series
+ * begins. A file of somebody else is refused and left as it is. */
+static void damage(const char *path, bool pages)
+{
+	FILE *file = fopen(path, "r+b");
+	assert_non_null(file);
+	assert_int_equal(fseek(file, 0, SEEK_END), 0);
+	long size = ftell(file);
+	assert_true(size > 16384);
+	long from = pages ? 4096 : size - 300, until = pages ? size : size - 260;
+	assert_int_equal(fseek(file, from, SEEK_SET), 0);
+	for (long at = from; at < until; at++)
+		assert_int_not_equal(fputc(0x5a, file), EOF);
+	fclose(file);
+}
+
+static void test_damaged_journal_is_set_aside(void **state)
+{
+	(void)state;
+	char aside[96];
+	snprintf(aside, sizeof aside, "%s.damaged", sensor_path);
+	for (int pages = 0; pages < 2; pages++) {
+		open_shipper(64 << 20, 1);
+		assert_string_equal(nj_shipper_notice(shipper), "");
+		for (unsigned tick = 0; tick < 30; tick++)
+			assert_int_equal(feed(tick, 40, false), NJ_OK);
+		uint64_t boot = nj_journal_state(shipper->journal).boot;
+		nj_shipper_free(&shipper);
+		damage(sensor_path, pages == 1);
+		open_shipper(64 << 20, 1);
+		assert_non_null(strstr(nj_shipper_notice(shipper), "is damaged"));
+		assert_int_equal(access(aside, R_OK), 0);
+		assert_true(nj_journal_state(shipper->journal).boot != boot);
+		assert_int_equal(nj_shipper_counts(shipper).journal_errors, 1);
+		assert_int_equal(nj_shipper_counts(shipper).windows_spooled, 0);
+		assert_int_equal(feed(0, 3, false), NJ_OK);
+		nj_shipper_free(&shipper);
+		assert_int_equal(remove(sensor_path), 0);
+	}
+	FILE *file = fopen(sensor_path, "wb");
+	assert_non_null(file);
+	fputs("somebody's diary", file);
+	fclose(file);
+	struct nj_shipper_options options;
+	nj_shipper_options_init(&options);
+	options.sensor = "tap-1";
+	options.aggregator = endpoint;
+	options.link_context = context;
+	options.journal_path = sensor_path;
+	assert_int_equal(nj_shipper_new(&options, NULL, &shipper), NJ_ERR_FORMAT);
+	assert_int_equal(access(sensor_path, R_OK), 0);
+}
+
 static void test_options(void **state)
 {
 	(void)state;
@@ -477,6 +530,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_waits_for_room_and_gives_up, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_refused_for_good, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_turns_to_another_and_back, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_damaged_journal_is_set_aside, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_options, setup, teardown),
 	};
 	return cmocka_run_group_tests(tests, make_folder, remove_folder);
