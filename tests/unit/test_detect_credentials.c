@@ -72,8 +72,8 @@ static void a_terminal_server_and_a_busy_desk_are_not(void **state)
 	(void)state;
 	struct sample_options options = {0};
 	struct sample_bench *b = sample_bench_new(&options);
-	for (uint32_t i = 0; i < 12; i++)
-		asks(b, i, 1, 2, 0, false); /* twelve users log in within the hour and reach some services each */
+	for (uint32_t i = 0; i < 16; i++)
+		asks(b, i, 1, 1, 0, false); /* sixteen users log in within the hour and reach a service each */
 	assert_int_equal(sample_alerts(b, "credentials", NULL), 0);
 	sample_bench_free(b);
 	b = sample_bench_new(&options);

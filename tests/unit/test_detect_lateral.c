@@ -61,6 +61,13 @@ static void not_in_the_wrong_order_nor_too_late_nor_back(void **state)
 	sample_judge(b, 1);
 	session(b, "10.20.1.11", "10.20.1.12", 445, 100);
 	sample_judge(b, 1);
+	struct nj_window *w = sample_window(b, sample_addr("10.20.1.42")); /* the same within one window */
+	struct nj_contact *in = sample_contact(w, sample_addr("10.20.1.41"), 445, 6, SAMPLE_GOES_ON);
+	in->role = NJ_ROLE_SERVER;
+	sample_bytes(w, in, 6000, 4000);
+	in->first_ns = in->last_ns = b->start_ns + 500 * UINT64_C(1000000);
+	sample_bytes(w, sample_contact(w, sample_addr("10.20.1.43"), 445, 6, SAMPLE_ANSWERED), 4000, 6000);
+	sample_judge(b, 1);
 	session(b, "10.20.1.21", "10.20.1.22", 22, 100); /* in, and out two hours later */
 	sample_judge(b, 720);
 	session(b, "10.20.1.22", "10.20.1.23", 22, 200);

@@ -11,7 +11,7 @@
 
 /* SAMPLE_T0_NS is 2027-01-15 08:00 UTC, a Friday. */
 static const char inventory[] = "home_networks: [10.0.0.0/8, 169.254.0.0/16]\n"
-				"ai_providers: [api.example-llm.com]\n"
+				"ai_providers: [api.example-llm.com, alt.example-llm.com]\n"
 				"agents:\n"
 				"  - address: 10.20.1.5\n"
 				"    name: coder-1\n"
@@ -87,7 +87,7 @@ static void reaches(struct nj_window *window)
 	sample_contact(window, sample_addr("10.20.30.7"), 443, 6, SAMPLE_ANSWERED); /* wrong place */
 	sample_contact(window, sample_addr("10.20.30.8"), 443, 6, SAMPLE_GOES_ON)->role = NJ_ROLE_SERVER;
 	struct nj_contact *provider = sample_contact(window, sample_addr("203.0.113.6"), 443, 6, SAMPLE_ANSWERED);
-	snprintf(provider->name, sizeof provider->name, "api.example-llm.com"); /* allowed as whom it thinks with */
+	snprintf(provider->name, sizeof provider->name, "alt.example-llm.com"); /* allowed as whom it thinks with */
 }
 
 static void touches_secrets(struct nj_window *window)

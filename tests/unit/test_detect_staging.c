@@ -51,6 +51,22 @@ static void either_alone_or_the_other_way_is_not(void **state)
 	sample_bench_free(b);
 }
 
+/* Half a gigabyte in and a little more out; and far more out than was ever fetched: not what was collected. */
+static void too_little_or_too_much_is_not(void **state)
+{
+	(void)state;
+	struct sample_options options = {0};
+	struct sample_bench *b = sample_bench_new(&options);
+	move(b, 17000000, 0, 30);
+	move(b, 0, 15000000, 40);
+	assert_int_equal(sample_alerts(b, "exfil-staging", NULL), 0);
+	sample_bench_free(b);
+	b = sample_bench_new(&options);
+	move(b, 100000000, 5000000000, 30);
+	assert_int_equal(sample_alerts(b, "exfil-staging", NULL), 0);
+	sample_bench_free(b);
+}
+
 /* A desk that fetches 60 MB of documents and mails 6 MB. */
 static void a_working_day_is_not(void **state)
 {
@@ -77,9 +93,8 @@ static void yesterday_is_forgotten(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(collected_then_sent_is_told),
-		cmocka_unit_test(either_alone_or_the_other_way_is_not),
-		cmocka_unit_test(a_working_day_is_not),
+		cmocka_unit_test(collected_then_sent_is_told),   cmocka_unit_test(either_alone_or_the_other_way_is_not),
+		cmocka_unit_test(too_little_or_too_much_is_not), cmocka_unit_test(a_working_day_is_not),
 		cmocka_unit_test(yesterday_is_forgotten),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

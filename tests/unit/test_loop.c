@@ -96,6 +96,20 @@ static void reading_only_is_no_loop(void **state)
 	assert_near(verdict.duty, 1, 1e-9); /* every minute since the first */
 }
 
+/* It acts at once, but asks again only half a minute later: no return leg. */
+static void a_late_question_is_no_return(void **state)
+{
+	(void)state;
+	struct scene scene = {0};
+	for (unsigned i = 0; i < 20; i++) {
+		nj_loop_add(&scene.loop, ns(1000 + 40.0 * i), ns(1003 + 40.0 * i));
+		nj_actions_add(&scene.actions, 5, ns(1003.5 + 40.0 * i), ns(1004 + 40.0 * i));
+	}
+	assert_near(judged(&scene).acted, 1, 0);
+	assert_near(judged(&scene).loop, 0, 0);
+	assert_near(judged(&scene).pause_s, 37, 1e-9);
+}
+
 /* Actions towards the thinking peer itself are its exchanges' connections, not what it decided. */
 static void the_model_itself_is_left_out(void **state)
 {
@@ -215,6 +229,7 @@ int main(void)
 		cmocka_unit_test(an_agent_interleaves),
 		cmocka_unit_test(bursts_beside_a_chat_do_not),
 		cmocka_unit_test(reading_only_is_no_loop),
+		cmocka_unit_test(a_late_question_is_no_return),
 		cmocka_unit_test(the_model_itself_is_left_out),
 		cmocka_unit_test(order_within_reason_does_not_matter),
 		cmocka_unit_test(a_restored_state_goes_on_alike),
