@@ -116,8 +116,8 @@ class Suricata:
     def start(folder):
         shutil.rmtree(folder / 'suricata', ignore_errors=True)
         (folder / 'suricata').mkdir()
-        return Tool(folder, ['suricata', '-c', '/etc/suricata/suricata.yaml', '--af-packet=vb', '-S', '/dev/null', '-k', 'none', '-l', str(folder / 'suricata'), '--set',
-                             'af-packet.0.ring-size=65536', '--set', 'unix-command.enabled=no', '-v'], 'Engine started')
+        return Tool(folder, ['suricata', '-c', '/etc/suricata/suricata.yaml', '--af-packet', '-S', '/dev/null', '-k', 'none', '-l', str(folder / 'suricata'), '--set',
+                             'af-packet.0.interface=vb', '--set', 'af-packet.0.ring-size=200000', '--set', 'unix-command.enabled=no', '-v'], 'Engine started')
 
     @staticmethod
     def lost(said, sent):
