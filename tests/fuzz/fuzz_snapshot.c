@@ -1,5 +1,9 @@
 /* Any file as a snapshot, its checksums made right first, so that what lies behind them is reached: it is taken or
- * refused with words that name the file, and an engine that has taken it goes on judging. */
+ * refused with words that name the file, and an engine that has taken it goes on judging.
+ *
+ * An input that begins as a snapshot does is one. Any other is a list of changes to a snapshot made here, by the
+ * present layouts: five bytes each, where (4, modulo its size) and what is put there (1). Without a change it must be
+ * taken. */
 #include "aggregator/engine.h"
 #include "aggregator/gaps.h"
 #include "aggregator/merge.h"
@@ -78,9 +82,66 @@ static int take_nothing(void *context, const struct nj_snapshot_item *item, stru
 	return item->size > NJ_SNAPSHOT_BLOB_MAX ? NJ_ERR_LIMIT : NJ_OK;
 }
 
+/* What an engine, a merge and the gaps keep after a few rounds. */
+static uint8_t *make_base(const struct nj_engine_options *options, const struct nj_merge_options *joining,
+			  size_t *ret_size)
+{
+	char path[] = "/tmp/nj_fuzz_snapshot_XXXXXX", previous[NJ_SNAPSHOT_PATH_MAX];
+	struct nj_batch batch = {.sensor = "a",
+				 .boot = 1,
+				 .sequence = 3,
+				 .start_ns = 10000000000ull,
+				 .width_ms = 10000,
+				 .flags = NJ_BATCH_TICK};
+	struct nj_snapshot_writer *writer;
+	struct nj_engine *engine;
+	struct nj_merge *merge;
+	struct nj_gaps *gaps;
+	assert(nj_engine_new(options, &engine) == 0);
+	assert(nj_merge_new(joining, &merge) == 0);
+	assert(nj_gaps_new(&gaps) == 0);
+	judge_on(engine);
+	assert(nj_merge_push(merge, &batch) == 0);
+	assert(nj_gaps_note(gaps, &batch) == 3);
+	int fd = mkstemp(path);
+	assert(fd >= 0);
+	assert(nj_snapshot_create(path, NULL, &writer) == 0);
+	nj_engine_save(engine, writer);
+	nj_merge_save(merge, writer);
+	nj_gaps_save(gaps, writer);
+	nj_snapshot_section(writer, "pending", NULL);
+	nj_snapshot_blob(writer, 0, "abc", 3);
+	assert(nj_snapshot_finish(&writer, NULL, NULL) == 0);
+	close(fd);
+	FILE *file = fopen(path, "rb");
+	assert(file != NULL);
+	uint8_t *base = malloc(1u << 20);
+	assert(base != NULL);
+	*ret_size = fread(base, 1, 1u << 20, file);
+	fclose(file);
+	nj_snapshot_previous(path, previous); /* the empty file that mkstemp made */
+	unlink(previous);
+	unlink(path);
+	nj_gaps_free(&gaps);
+	nj_merge_free(&merge);
+	nj_engine_free(&engine);
+	return base;
+}
+
+static void change(uint8_t *copy, size_t size, const uint8_t *change, size_t change_size)
+{
+	for (; change_size >= 5; change += 5, change_size -= 5) {
+		uint32_t at;
+		memcpy(&at, change, sizeof at);
+		copy[at % size] = change[4];
+	}
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct nj_inventory *inventory;
+	static uint8_t *base;
+	static size_t base_size;
 	static struct nj_prior prior;
 	static struct nj_hash_key key;
 	if (inventory == NULL) {
@@ -112,10 +173,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (uint32_t i = 0; i < n; i++)
 		taker[i].required = false;
 
-	uint8_t *copy = malloc(size > 0 ? size : 1);
+	if (base == NULL)
+		base = make_base(&options, &joining, &base_size);
+	bool whole = size >= 6 && memcmp(data, "NJSNAP", 6) == 0;
+	bool as_made = !whole && size < 5;
+	uint8_t *copy = malloc(whole ? size : base_size);
 	assert(copy != NULL);
-	if (size > 0)
-		memcpy(copy, data, size);
+	memcpy(copy, whole ? data : base, whole ? size : base_size);
+	if (!whole)
+		change(copy, base_size, data, size);
+	size = whole ? size : base_size;
 	make_right(copy, size, &key);
 	char path[64];
 	int fd = memory_file(copy, size, path);
@@ -124,6 +191,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		nj_engine_restored(engine);
 		judge_on(engine);
 	} else {
+		assert(!as_made);
 		assert(strncmp(message.text, path, strlen(path)) == 0);
 	}
 	close(fd);
