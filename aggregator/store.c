@@ -150,7 +150,8 @@ static int open_store(const char *path, bool read_only, struct nj_message *messa
 					.application_id = NJ_STORE_APPLICATION_ID,
 					.version = NJ_STORE_VERSION,
 					.schema = schema,
-					.read_only = read_only};
+					.read_only = read_only,
+					.check = !read_only}; /* it is evidence: not a line more into a damaged one */
 	struct nj_store *store = calloc(1, sizeof *store);
 	if (store == NULL)
 		return nj_fail(message, NJ_ERR_MEMORY, "%s: %s", path, nj_error_text(NJ_ERR_MEMORY));

@@ -332,6 +332,61 @@ static void ai_agents_are_kept(void **state)
 	nj_store_close(&store);
 }
 
+static int take_line(void *context, const char *json)
+{
+	assert_true(strncmp(json, "{\"id\":\"", 7) == 0);
+	return --*(int *)context < 0 ? NJ_ERR_IO : 0;
+}
+
+static void each_alert_is_told_once(void **state)
+{
+	(void)state;
+	struct nj_store *store;
+	int left = 2;
+	assert_int_equal(nj_store_open(path, &message, &store), 0);
+	for (uint64_t id = 1; id <= 5; id++) {
+		struct nj_alert alert = alert_of(id, id * 1000);
+		assert_int_equal(nj_store_alert(store, &alert, &message), 0);
+	}
+	assert_int_equal(nj_store_commit(store, 1, 1, &message), 0);
+	/* The third cannot be taken: it comes again, and what came before does not. */
+	assert_int_equal(nj_store_tell(store, take_line, &left, &message), NJ_ERR_IO);
+	nj_store_close(&store);
+	assert_int_equal(nj_store_open(path, &message, &store), 0);
+	left = 100;
+	assert_int_equal(nj_store_has_told(store, 3, &message), 0); /* the reader has the third after all */
+	assert_int_equal(nj_store_has_told(store, 1, &message), 0); /* which takes nothing back */
+	assert_int_equal(nj_store_has_told(store, 77, &message), 0);
+	assert_int_equal(nj_store_tell(store, take_line, &left, &message), 0);
+	assert_int_equal(left, 98);
+	assert_int_equal(nj_store_tell(store, take_line, &left, &message), 0);
+	assert_int_equal(left, 98);
+	nj_store_close(&store);
+}
+
+static void a_damaged_store_is_refused_by_name(void **state)
+{
+	(void)state;
+	struct nj_store *store = NULL;
+	assert_int_equal(nj_store_open(path, &message, &store), 0);
+	for (uint64_t id = 1; id <= 200; id++) {
+		struct nj_alert alert = alert_of(id, id * 1000);
+		assert_int_equal(nj_store_alert(store, &alert, &message), 0);
+	}
+	assert_int_equal(nj_store_commit(store, 1, 1, &message), 0);
+	nj_store_close(&store);
+	FILE *file = fopen(path, "r+b");
+	assert_non_null(file);
+	assert_int_equal(fseek(file, -4096, SEEK_END), 0); /* the head of the last page */
+	for (int i = 0; i < 16; i++)
+		fputc(0x5a, file);
+	fclose(file);
+	assert_int_equal(nj_store_open(path, &message, &store), NJ_ERR_FORMAT);
+	assert_null(store);
+	assert_non_null(strstr(message.text, path));
+	assert_non_null(strstr(message.text, "damaged store"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -340,6 +395,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(rollups_add_up, setup, teardown),
 		cmocka_unit_test_setup_teardown(agents_are_kept, setup, teardown),
 		cmocka_unit_test_setup_teardown(ai_agents_are_kept, setup, teardown),
+		cmocka_unit_test_setup_teardown(each_alert_is_told_once, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_damaged_store_is_refused_by_name, setup, teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
