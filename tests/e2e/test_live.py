@@ -2,7 +2,7 @@
 """A sensor on a live tap: what it tells equals what `nightjar` makes of the file that tcpdump recorded at the same port and the same time, with one worker and with
 several; it outlives its interface, takes a new configuration over or refuses it whole, is told to stop and stops; and a silent link does not keep windows open.
 
-usage: test_live.py NIGHTJAR NIGHTJAR-SENSOR NIGHTJAR-AGGREGATOR JOURNAL_WINDOWS [Replayed | Range | Life ...]
+usage: test_live.py NIGHTJAR NIGHTJAR-SENSOR NIGHTJAR-AGGREGATOR JOURNAL_WINDOWS [Replayed | TwoFibres | Range | Life ...]
 
 Everything happens in a box of its own (tests/range/sandbox.py): namespaces, bridge and processes end with it. Needs root; without it exits 77 (skipped).
 Sensors share the namespace of the tap; aggregators live in another one, with tcp and CURVE between them.
@@ -42,7 +42,7 @@ RATE = "6000"  # packets a second of the replays: a scan stays one, and no ring 
 
 
 def skip_unless_possible():
-    lacking = [tool for tool in ("ip", "tcpdump", "tcpreplay", "zstdcat", "unshare", "ethtool") if not servers.find(tool)]
+    lacking = [tool for tool in ("ip", "tcpdump", "tcpreplay", "tcpprep", "zstdcat", "unshare", "ethtool") if not servers.find(tool)]
     if os.geteuid() != 0:
         lacking.append("root")
     elif subprocess.run(["unshare", "--net", "--mount", "--pid", "--fork", "true"], capture_output=True).returncode != 0:
@@ -163,17 +163,17 @@ class Tap(craft.Case):
         self.wait_for_log(name, b"watching with", process)
         return process
 
-    def record(self, path):
+    def record(self, path, interface="eth0", name="tcpdump"):
         """tcpdump at the tap, as soon as it listens."""
-        process = self.start("tcpdump", "tap", ["tcpdump", "-i", "eth0", "-n", "-U", "-s", "0", "-B", str(recording.BUFFER_KIB), "-Z", "root",
+        process = self.start(name, "tap", ["tcpdump", "-i", interface, "-n", "-U", "-s", "0", "-B", str(recording.BUFFER_KIB), "-Z", "root",
                                                 "--time-stamp-precision=nano", "-w", path])
-        self.wait_for_log("tcpdump", b"listening on", process)
+        self.wait_for_log(name, b"listening on", process)
         return process
 
-    def end_recording(self, process):
+    def end_recording(self, process, name="tcpdump"):
         process.send_signal(signal.SIGINT)
         self.assertEqual(process.wait(PATIENCE_S), 0)
-        said = self.read("tcpdump.err").decode()
+        said = self.read(f"{name}.err").decode()
         self.assertIn("\n0 packets dropped by kernel", said)
         return int(re.search(r"(\d+) packets? captured", said)[1])
 
@@ -207,7 +207,6 @@ class Comparison(Tap):
 
     def watch(self, *words):
         self.connect_aggregators()
-        self.aggregators, self.sensors = {}, {}
         for workers, port in (("1", 7117), ("3", 7118)):
             self.aggregators[f"aggregator{workers}"] = self.start_keyed_aggregator(f"aggregator{workers}", port)
             self.sensors[f"sensor{workers}"] = self.start_sensor(f"sensor{workers}", "--workers", workers, *self.keyed(port), *words)
@@ -216,6 +215,13 @@ class Comparison(Tap):
                                                                "finish=1", *words)
 
     maxDiff = 20000
+
+    def setUp(self):
+        super().setUp()
+        self.aggregators, self.sensors = {}, {}
+
+    def windows_of(self, journal):
+        return parsed(subprocess.run([self.journal_windows, self.path(journal)], check=True, capture_output=True).stdout)
 
     def assert_same(self, live, recorded, name):
         self.assertEqual(live, recorded, name)  # every field
@@ -235,8 +241,7 @@ class Comparison(Tap):
             self.assert_same(parsed(self.read(f"{name}.out")), parsed(expected), name)
         windows = parsed(self.run_program("windows", "--json", "--inventory", INVENTORY, capture).stdout)
         for name in ("kept1", "kept2"):
-            kept = subprocess.run([self.journal_windows, self.path(name)], check=True, capture_output=True).stdout
-            self.assert_same(parsed(kept), windows, name)
+            self.assert_same(self.windows_of(name), windows, name)
         print(f"{recorded} frames, {len(windows)} windows, {len(expected.splitlines())} alerts: all equal", file=sys.stderr)
 
 
@@ -252,6 +257,34 @@ class Replayed(Comparison):
         self.watch()
         self.replay_captures()
         self.compare(tcpdump, self.path("recorded.pcap"))
+
+
+class TwoFibres(Comparison):
+    """A passive tap: what clients say comes in on one interface, what servers say on another."""
+
+    def test_directions_on_two_interfaces_meet(self):
+        hub()
+        ip("link", "add", "name", "eth1", "netns", "source", "type", "veth", "peer", "name", "eth1", "netns", "tap")
+        for name in ("source", "tap"):
+            ip("-n", name, "link", "set", "dev", "eth1", "up")
+        plain, cache, paths = self.path("plain.pcap"), self.path("cache"), [self.path("0.pcap"), self.path("1.pcap")]
+        with open(plain, "wb") as file:
+            subprocess.run(["zstdcat", os.path.join(ROOT, "tests/captures", CAPTURES[0])], check=True, stdout=file)
+        subprocess.run(["tcpprep", "--auto=first", "-i", plain, "-o", cache], check=True, capture_output=True)
+        recordings = [self.record(path, f"eth{i}", f"tcpdump{i}") for i, path in enumerate(paths)]
+        for workers in ("1", "2"):
+            self.sensors[workers] = self.start_sensor(workers, "--interface", "eth1", "--workers", workers, "--journal", self.path(f"journal{workers}"), "--set",
+                                                      "finish=1")
+        subprocess.run(topology.inside("source", ["tcpreplay", "-q", "-p", RATE, "-c", cache, "-i", "eth0", "-I", "eth1", plain]), check=True, capture_output=True)
+        self.let_windows_close()
+        for name, process in self.sensors.items():
+            self.stop(name, process)
+        recorded = [self.end_recording(process, f"tcpdump{i}") for i, process in enumerate(recordings)]
+        self.assertGreater(min(recorded), 1000, "both interfaces have something to say")
+        windows = parsed(self.run_program("windows", "--json", "--inventory", INVENTORY, *paths).stdout)
+        for workers in ("1", "2"):
+            self.assertEqual(self.frames_of(workers), (sum(recorded), 0))
+            self.assert_same(self.windows_of(f"journal{workers}"), windows, workers)
 
 
 class Range(Comparison):
