@@ -6,7 +6,7 @@ In the book: a block of ```sh is run by `bash -e` and exits 0; ```sh exits N wit
 where '...' stands for anything. A comment <!-- test: ... --> is for this script: `until COMMAND` waits for it to succeed, `traffic NAME` plays a capture of tests/captures
 into the tap's other end, `run COMMAND` prepares something that a reader has. Everything else is prose.
 
-usage: test_runbook.py BUILD [--keep-going]
+usage: test_runbook.py BUILD
 """
 
 import glob
@@ -55,6 +55,11 @@ class Machine:
         shutil.copytree(MACHINE, self.path("/usr/local/stand-in"))
         self.make_packages(build)
         self.make_network()
+
+    def close(self):
+        self.shell("systemctl stop nightjar-sensor nightjar-aggregator || true")
+        run("umount", "--recursive", "--lazy", self.folder)
+        os.rmdir(self.folder)
 
     def path(self, name):
         return self.root + name
@@ -160,10 +165,6 @@ def follow(machine, book):
     return done, None
 
 
-def stop_services(machine):
-    machine.shell("systemctl stop nightjar-sensor nightjar-aggregator; true")
-
-
 def main(arguments):
     build = os.path.abspath(arguments[0])
     if os.geteuid() != 0:
@@ -175,15 +176,15 @@ def main(arguments):
     subprocess.run(["mount", "--make-rprivate", "/"], check=False, stderr=subprocess.DEVNULL)
     machine = Machine(build)
     done, wrong = follow(machine, BOOK)
-    if wrong is not None:
+    if wrong is None:
+        print(f"{done} commands of the book did what it says")
+    else:
         print(f"FAILED after {done} commands: {wrong}")
         for log in glob.glob(machine.path("/run/stand-in/*.log")):
             with open(log, errors="replace") as file:
                 print(f"--- {os.path.basename(log)}\n{file.read()[-3000:]}")
-        return 1
-    stop_services(machine)
-    print(f"{done} commands of the book did what it says")
-    return 0 if done > 0 else 1
+    machine.close()
+    return 0 if wrong is None and done > 0 else 1
 
 
 if __name__ == "__main__":
