@@ -357,3 +357,14 @@ int nj_journal_cut(struct nj_journal *j, uint64_t sequence, struct nj_message *m
 	}
 	return conclude(j, own, err, message);
 }
+
+int nj_journal_bytes_from(struct nj_journal *j, uint64_t sequence, struct nj_message *message, uint64_t *ret_bytes)
+{
+	nj_statement_u64(j->size_from, 1, sequence);
+	int err = nj_statement_step(j->size_from, message);
+	if (err != 1)
+		return err;
+	*ret_bytes = nj_statement_get_u64(j->size_from, 0);
+	nj_statement_reset(j->size_from);
+	return NJ_OK;
+}

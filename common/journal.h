@@ -55,6 +55,10 @@ NJ_MUST_CHECK int nj_journal_begin(struct nj_journal *journal,
 NJ_MUST_CHECK int nj_journal_commit(struct nj_journal *journal,
 				    struct nj_message *message); /* outside: nothing to do */
 
+/* Bytes of the blobs held from *sequence* on. */
+NJ_MUST_CHECK int nj_journal_bytes_from(struct nj_journal *journal, uint64_t sequence, struct nj_message *message,
+					uint64_t *ret_bytes);
+
 /* Everything below *sequence* is done with. */
 NJ_MUST_CHECK int nj_journal_forget(struct nj_journal *journal, uint64_t sequence, struct nj_message *message);
 

@@ -334,7 +334,9 @@ void nj_shipper_health(const struct nj_shipper *shipper, struct nj_sensor_health
 	health->next = st.next;
 	health->oldest = st.oldest;
 	health->spooled_batches = st.next - first;
-	health->journal_bytes = st.bytes;
+	/* What was acknowledged gives way to what was not: it fills nothing. */
+	if (nj_journal_bytes_from(shipper->journal, first, NULL, &health->journal_bytes) < 0)
+		health->journal_bytes = st.bytes;
 	health->journal_bytes_max = shipper->options.journal_bytes_max;
 	health->journal_dropped = st.dropped;
 	health->windows_taken = shipper->counts.windows_taken;

@@ -270,12 +270,50 @@ static void test_damage_is_refused(void **state)
 	assert_null(j);
 }
 
+/* What recovery does to a journal that has lost, or must give up, its young end. */
+static void test_ends_where_it_is_told_to(void **state)
+{
+	(void)state;
+	struct nj_message m;
+	uint8_t bytes[8192];
+	uint64_t held = 0, after = 0;
+	fresh_path();
+	struct nj_journal *j = must_open(path, 1 << 20);
+	for (int i = 0; i < 10; i++)
+		assert_int_equal(append(j, &m), NJ_OK);
+	assert_int_equal(nj_journal_forget(j, 3, &m), NJ_OK);
+	assert_int_equal(nj_journal_bytes_from(j, 0, &m, &held), NJ_OK);
+	assert_int_equal(held, nj_journal_state(j).bytes);
+	assert_int_equal(nj_journal_bytes_from(j, 7, &m, &after), NJ_OK);
+	assert_int_equal(after, make_entry(7, bytes) + make_entry(8, bytes) + make_entry(9, bytes));
+	assert_int_equal(nj_journal_cut(j, 7, &m), NJ_OK);
+	check_whole(j);
+	assert_int_equal(nj_journal_state(j).next, 7);
+	assert_int_equal(nj_journal_state(j).bytes, held - after);
+	assert_int_equal(append(j, &m), NJ_OK); /* the number is given again */
+	check_whole(j);
+	assert_int_equal(nj_journal_move_on(j, 5, &m), NJ_OK); /* is that far already */
+	assert_int_equal(nj_journal_state(j).next, 8);
+	assert_int_equal(nj_journal_move_on(j, 20, &m), NJ_OK);
+	nj_journal_close(&j);
+	j = must_open(path, 1 << 20);
+	struct nj_journal_state st = nj_journal_state(j);
+	assert_true(st.oldest == 20 && st.next == 20 && st.bytes == 0 && st.dropped == 12 && st.forgotten == 8);
+	assert_int_equal(append(j, &m), NJ_OK);
+	check_whole(j);
+	nj_journal_close(&j);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_in_order_and_kept),  cmocka_unit_test(test_uncommitted_is_gone),
-		cmocka_unit_test(test_bound_drops_oldest), cmocka_unit_test(test_random_histories),
-		cmocka_unit_test(test_survives_kill),      cmocka_unit_test(test_damage_is_refused),
+		cmocka_unit_test(test_in_order_and_kept),
+		cmocka_unit_test(test_uncommitted_is_gone),
+		cmocka_unit_test(test_bound_drops_oldest),
+		cmocka_unit_test(test_random_histories),
+		cmocka_unit_test(test_survives_kill),
+		cmocka_unit_test(test_damage_is_refused),
+		cmocka_unit_test(test_ends_where_it_is_told_to),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
 }
