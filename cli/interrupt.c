@@ -1,16 +1,19 @@
 /* See interrupt.h. SA_RESETHAND gives the second signal its default meaning; SA_RESTART is left out, so that a blocking
- * read of standard input ends. */
+ * read of standard input ends. The signal may reach any thread, and the sensor's asks: the flag is atomic. */
 #include "cli/interrupt.h"
 
+#include <assert.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stddef.h>
 
-static volatile sig_atomic_t asked;
+static atomic_bool asked;
+static_assert(ATOMIC_BOOL_LOCK_FREE == 2, "a signal handler may not lock");
 
 static void on_signal(int number)
 {
 	(void)number;
-	asked = 1;
+	atomic_store(&asked, true);
 }
 
 void nj_interrupt_watch(void)
@@ -24,5 +27,5 @@ void nj_interrupt_watch(void)
 
 bool nj_interrupted(void)
 {
-	return asked != 0;
+	return atomic_load(&asked);
 }
