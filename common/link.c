@@ -453,10 +453,16 @@ void nj_link_close(struct nj_link **link)
 		return;
 	zmq_msg_close(&(*link)->frame);
 	stop_watch(*link);
+	/* Closing gives a name of inproc:// back some time later, on a thread of libzmq's: who listens again would meet
+	 * it. */
+	if ((*link)->listens && begins((*link)->endpoint, "inproc://"))
+		zmq_unbind((*link)->socket, (*link)->endpoint);
 	if ((*link)->socket != NULL)
 		zmq_close((*link)->socket);
-	if ((*link)->zap != NULL)
+	if ((*link)->zap != NULL) {
+		zmq_unbind((*link)->zap, NJ_ZAP_ENDPOINT);
 		zmq_close((*link)->zap);
+	}
 	free(*link);
 	*link = NULL;
 }
