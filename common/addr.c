@@ -1,4 +1,5 @@
-/* Addresses as 16 bytes: text forms, parsers and prefix tests. IPv4 lives in ::ffff:0:0/96, so one code path serves both families. */
+/* Addresses as 16 bytes: text forms, parsers and prefix tests. IPv4 lives in ::ffff:0:0/96, so one code path serves
+ * both families. */
 #include "common/addr.h"
 
 #include <arpa/inet.h>

@@ -1,5 +1,6 @@
-/* Addresses, segments and networks. An address is always 16 bytes (IPv4 as ::ffff:a.b.c.d, RFC 4291 2.5.5.2), so that one comparison
- * and one hash serve both families. A segment keeps equal addresses of different virtual networks apart. Pure values, any thread. */
+/* Addresses, segments and networks. An address is always 16 bytes (IPv4 as ::ffff:a.b.c.d, RFC 4291 2.5.5.2), so that
+ * one comparison and one hash serve both families. A segment keeps equal addresses of different virtual networks apart.
+ * Pure values, any thread. */
 #ifndef NJ_COMMON_ADDR_H
 #define NJ_COMMON_ADDR_H
 
@@ -79,7 +80,8 @@ char *nj_addr_text(const struct nj_addr *addr, char text[NJ_ADDR_TEXT_MAX]);
 char *nj_segment_text(nj_segment segment, char text[NJ_SEGMENT_TEXT_MAX]);
 char *nj_network_text(const struct nj_network *network, char text[NJ_NETWORK_TEXT_MAX]);
 
-/* Parsers: true and *ret_* set, or false and *ret_* untouched. A network without /bits is one address; host bits must be zero. */
+/* Parsers: true and *ret_* set, or false and *ret_* untouched. A network without /bits is one address; host bits must
+ * be zero. */
 bool nj_addr_parse(const char *text, struct nj_addr *ret_addr);
 bool nj_segment_parse(const char *text, nj_segment *ret_segment);
 bool nj_network_parse(const char *text, struct nj_network *ret_network);

@@ -1,4 +1,5 @@
-/* Bump allocation: one block, one index, nothing freed singly. Sizes are rounded to 16 so that any type may be placed. */
+/* Bump allocation: one block, one index, nothing freed singly. Sizes are rounded to 16 so that any type may be placed.
+ */
 #include "common/arena.h"
 
 #include "common/error.h"

@@ -1,5 +1,5 @@
-/* A bump allocator over one block: what is built for one window or one tick and dropped as a whole. Bounded by its size; when it is full it
- * gives NULL and counts. Owned and used by one thread. */
+/* A bump allocator over one block: what is built for one window or one tick and dropped as a whole. Bounded by its
+ * size; when it is full it gives NULL and counts. Owned and used by one thread. */
 #ifndef NJ_COMMON_ARENA_H
 #define NJ_COMMON_ARENA_H
 

@@ -1,5 +1,6 @@
-/* The bytes that are hashed, all in network order: seed (2), smaller address (4 or 16), larger address, protocol (1), zero (1), and for protocols with
- * ports the smaller end's port (2) and the other's (2). "Smaller" compares address, then port, as unsigned bytes. */
+/* The bytes that are hashed, all in network order: seed (2), smaller address (4 or 16), larger address, protocol (1),
+ * zero (1), and for protocols with ports the smaller end's port (2) and the other's (2). "Smaller" compares address,
+ * then port, as unsigned bytes. */
 #include "common/community_id.h"
 
 #include "common/sha.h"
@@ -66,8 +67,8 @@ static uint8_t *put_u16(uint8_t *at, uint16_t value)
 	return at + 2;
 }
 
-char *nj_community_id(uint16_t seed, uint8_t protocol, const struct nj_addr *src, const struct nj_addr *dst, uint16_t src_port,
-		      uint16_t dst_port, char text[NJ_COMMUNITY_ID_TEXT_MAX])
+char *nj_community_id(uint16_t seed, uint8_t protocol, const struct nj_addr *src, const struct nj_addr *dst,
+		      uint16_t src_port, uint16_t dst_port, char text[NJ_COMMUNITY_ID_TEXT_MAX])
 {
 	bool icmp = protocol == ICMP || protocol == ICMPV6;
 	bool has_ports = icmp || protocol == TCP || protocol == UDP || protocol == SCTP;

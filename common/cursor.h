@@ -1,5 +1,6 @@
-/* A bounds-checked reader of foreign bytes with a sticky error: read field after field, ask once at the end whether all were there.
- * After the first read past the end every further read gives zero and the cursor stays failed. Borrows the bytes; any thread. */
+/* A bounds-checked reader of foreign bytes with a sticky error: read field after field, ask once at the end whether all
+ * were there. After the first read past the end every further read gives zero and the cursor stays failed. Borrows the
+ * bytes; any thread. */
 #ifndef NJ_COMMON_CURSOR_H
 #define NJ_COMMON_CURSOR_H
 

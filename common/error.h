@@ -1,5 +1,6 @@
-/* Operational failures, as every fallible function of Nightjar returns them: 0 or one of these negative values, to be passed up and
- * logged once by a main program. Hostile input is no error but a counted drop reason; a programmer's mistake is an assert. */
+/* Operational failures, as every fallible function of Nightjar returns them: 0 or one of these negative values, to be
+ * passed up and logged once by a main program. Hostile input is no error but a counted drop reason; a programmer's
+ * mistake is an assert. */
 #ifndef NJ_COMMON_ERROR_H
 #define NJ_COMMON_ERROR_H
 
@@ -37,12 +38,14 @@ enum nj_exit {
 /* The words for an error; *returns borrowed* static text, "unknown error" for a value that is none. */
 const char *nj_error_text(int error);
 
-/* A message that names the place: what was read, where, what is wrong. Filled by functions that take one; callers print it. */
+/* A message that names the place: what was read, where, what is wrong. Filled by functions that take one; callers print
+ * it. */
 struct nj_message {
 	char text[512];
 };
 
-/* Formats into *message* (NULL allowed: nothing is kept) and returns *error*, so that a failing function can end with it. */
+/* Formats into *message* (NULL allowed: nothing is kept) and returns *error*, so that a failing function can end with
+ * it. */
 int nj_fail(struct nj_message *message, int error, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 #endif

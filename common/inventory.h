@@ -8,8 +8,8 @@
  *     - { address: 10.20.1.9, name: coder-1, ai: { providers: [api.anthropic.com] } }   # common/policy.h
  *   ai_providers: [api.anthropic.com, self-hosted]   # for AI agents whose own entry names none
  *   ai_unregistered: alert                           # or ignore; default: alert once any agent is registered
- *   monitors: [10.20.30.5]                     # sensors and aggregators themselves: who looks at them looks at who watches
- *   decoys:
+ *   monitors: [10.20.30.5]                     # sensors and aggregators themselves: who looks at them looks at who
+ * watches decoys:
  *     - 10.20.9.9                              # any contact
  *     - { network: 10.20.250.0/24, ports: [22, 445], name: "empty rack" }
  */
@@ -23,8 +23,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define NJ_NETWORKS_MAX      256
-#define NJ_DECOY_PORTS_MAX   16
+#define NJ_NETWORKS_MAX       256
+#define NJ_DECOY_PORTS_MAX    16
 #define NJ_INVENTORY_NAME_MAX 64
 
 struct nj_networks {
@@ -36,15 +36,24 @@ struct nj_networks {
 void nj_networks_private(struct nj_networks *ret_networks);
 bool nj_networks_contain(const struct nj_networks *networks, const struct nj_addr *addr);
 
-enum nj_permission { NJ_PERMIT_SCAN = 1, NJ_PERMIT_EXFIL = 2, NJ_PERMIT_BEACON = 4, NJ_PERMIT_DNS = 8, NJ_PERMIT_FANOUT = 16, NJ_PERMIT_ICMP = 32, NJ_PERMIT_ADMIN = 64 };
+enum nj_permission {
+	NJ_PERMIT_SCAN = 1,
+	NJ_PERMIT_EXFIL = 2,
+	NJ_PERMIT_BEACON = 4,
+	NJ_PERMIT_DNS = 8,
+	NJ_PERMIT_FANOUT = 16,
+	NJ_PERMIT_ICMP = 32,
+	NJ_PERMIT_ADMIN = 64
+};
 
 struct nj_inventory_agent {
 	struct nj_agent_id id;
-	bool any_segment;         /* entry without a segment: matches the address in every one */
+	bool any_segment; /* entry without a segment: matches the address in every one */
 	char name[NJ_INVENTORY_NAME_MAX];
 	char group[NJ_INVENTORY_NAME_MAX]; /* peer group, or empty */
-	const struct nj_policy *policy; /* a registered AI agent, and what it may do; NULL: not registered */
-	uint32_t permitted;       /* enum nj_permission bits: alerts of that family are raised as low severity with the permission in the text */
+	const struct nj_policy *policy;    /* a registered AI agent, and what it may do; NULL: not registered */
+	uint32_t permitted; /* enum nj_permission bits: alerts of that family are raised as low severity with the
+			       permission in the text */
 };
 
 struct nj_inventory_decoy {
@@ -71,6 +80,7 @@ const struct nj_networks *nj_inventory_monitors(const struct nj_inventory *inven
 const struct nj_policy_list *nj_inventory_ai_providers(const struct nj_inventory *inventory);
 /* Whether an AI agent that is not registered is a violation. */
 bool nj_inventory_ai_must_register(const struct nj_inventory *inventory);
-const struct nj_inventory_decoy *nj_inventory_decoy(const struct nj_inventory *inventory, const struct nj_addr *addr, uint16_t port);
+const struct nj_inventory_decoy *nj_inventory_decoy(const struct nj_inventory *inventory, const struct nj_addr *addr,
+						    uint16_t port);
 
 #endif

@@ -1,6 +1,6 @@
-/* The block functions of libcrypto rather than its EVP layer: EVP allocates a context per digest, and fingerprints are made between packets,
- * where nothing may allocate. The contexts here (96 to 112 bytes) live on the stack. libcrypto calls these functions deprecated in favour of
- * EVP but keeps them; the define says that we know. */
+/* The block functions of libcrypto rather than its EVP layer: EVP allocates a context per digest, and fingerprints are
+ * made between packets, where nothing may allocate. The contexts here (96 to 112 bytes) live on the stack. libcrypto
+ * calls these functions deprecated in favour of EVP but keeps them; the define says that we know. */
 #define OPENSSL_SUPPRESS_DEPRECATED
 #include "common/sha.h"
 

@@ -1,6 +1,6 @@
-/* Digests of bytes that are all at hand: SHA-256 and SHA-1 of one range, MD5 of several ranges in a row, and their text in hex. MD5 and
- * SHA-1 serve only published fingerprints (HASSH, Community ID), nothing here protects anything. No allocation, about 10 ns a byte at
- * worst; any thread. */
+/* Digests of bytes that are all at hand: SHA-256 and SHA-1 of one range, MD5 of several ranges in a row, and their text
+ * in hex. MD5 and SHA-1 serve only published fingerprints (HASSH, Community ID), nothing here protects anything. No
+ * allocation, about 10 ns a byte at worst; any thread. */
 #ifndef NJ_COMMON_SHA_H
 #define NJ_COMMON_SHA_H
 

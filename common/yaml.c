@@ -27,7 +27,7 @@ struct level {
 	struct nj_yaml_node *node, *last;
 	const char *key; /* read, its value not yet */
 	uint32_t keys_n;
-	uint32_t key_line;  /* where key stands */
+	uint32_t key_line; /* where key stands */
 };
 
 struct builder {

@@ -195,8 +195,7 @@ static bool lists_copy(struct nj_arena *arena, struct nj_window *copy, const str
 	copy->tools = copied(arena, from->tools, from->tools_n * sizeof *from->tools);
 	bool ok = (from->contacts_n == 0 || copy->contacts != NULL) &&
 		  (from->domains_n == 0 || copy->domains != NULL) && (from->clients_n == 0 || copy->clients != NULL) &&
-		  (from->exchanges_n == 0 || copy->exchanges != NULL) &&
-		  (from->tools_n == 0 || copy->tools != NULL);
+		  (from->exchanges_n == 0 || copy->exchanges != NULL) && (from->tools_n == 0 || copy->tools != NULL);
 #define VECTOR_BYTES_DISTINCT  NJ_DISTINCT_REGISTERS
 #define VECTOR_BYTES_HISTOGRAM (NJ_HISTOGRAM_BUCKETS * sizeof(uint32_t))
 #define VECTOR_COPY(name, kind, unit, meaning)                                                                         \

@@ -1,7 +1,9 @@
-/* RFC 1035 4.1. A pointer must lead to before the name (or the part of it) that holds it. Each jump then goes to a smaller offset, so a name ends whatever
- * the message says, and honest encoders never point forwards since they can only point at what is already written.
+/* RFC 1035 4.1. A pointer must lead to before the name (or the part of it) that holds it. Each jump then goes to a
+ * smaller offset, so a name ends whatever the message says, and honest encoders never point forwards since they can
+ * only point at what is already written.
  *
- * Only question names are expanded. Behind the questions a record's name is stepped over: labels until a zero or a pointer, without following it. */
+ * Only question names are expanded. Behind the questions a record's name is stepped over: labels until a zero or a
+ * pointer, without following it. */
 #include "sensor/dns.h"
 
 #include "common/cursor.h"

@@ -28,7 +28,7 @@ enum nj_drop {
 #define NJ_DROP_ENUM(name, meaning) NJ_DROP_##name,
 	NJ_DROPS(NJ_DROP_ENUM)
 #undef NJ_DROP_ENUM
-	NJ_DROPS_N, /* size of an array indexed by reason; [0] stays unused */
+		NJ_DROPS_N, /* size of an array indexed by reason; [0] stays unused */
 	/* No reason: what nj_decode() says of a fragment, for sensor/fragment.h to put to its datagram. */
 	NJ_DROP_FRAGMENT,
 };

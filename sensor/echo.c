@@ -1,6 +1,6 @@
-/* A ping's reply repeats identifier, sequence number and payload of its request (RFC 792, RFC 4443). Tunnels answer with
- * data of their own, or without being asked. Sixteen bits of each suffice: one forged reply in 65,536 passes as honest,
- * and a tunnel sends many. */
+/* A ping's reply repeats identifier, sequence number and payload of its request (RFC 792, RFC 4443). Tunnels answer
+ * with data of their own, or without being asked. Sixteen bits of each suffice: one forged reply in 65,536 passes as
+ * honest, and a tunnel sends many. */
 #include "sensor/echo.h"
 
 #include <math.h>

@@ -1,5 +1,6 @@
-/* github.com/FoxIO-LLC/ja4, technical_details/JA4.md. Values reserved to be ignored (GREASE) are left out everywhere. The texts that are
- * hashed are lists of four hex digits with commas: at most 512 ciphers make 2,560 bytes, 128 extensions and 128 algorithms 1,280. */
+/* github.com/FoxIO-LLC/ja4, technical_details/JA4.md. Values reserved to be ignored (GREASE) are left out everywhere.
+ * The texts that are hashed are lists of four hex digits with commas: at most 512 ciphers make 2,560 bytes, 128
+ * extensions and 128 algorithms 1,280. */
 #include "sensor/ja4.h"
 
 #include "common/sha.h"
@@ -103,7 +104,8 @@ static size_t put_ciphers(const struct nj_client_hello *hello, char text[HASH_DI
 	return n;
 }
 
-/* Server name and ALPN count as extensions but stay out of the hash: they change with the destination, not with the client. */
+/* Server name and ALPN count as extensions but stay out of the hash: they change with the destination, not with the
+ * client. */
 static size_t put_extensions(const struct nj_client_hello *hello, char text[HASH_DIGITS])
 {
 	uint16_t extensions[NJ_TLS_EXTENSIONS_MAX], sigalgs[NJ_TLS_SIGALGS_MAX];

@@ -2,7 +2,8 @@
  *   requests: 3 pre-authentication data, 4 body { 1 client, 2 realm, 3 service, 8 encryption types }
  *   replies:  3 client's realm, 4 client, 5 ticket { 1 realm, 2 service, 3 encrypted { 0 type } }
  *   errors:   6 code, 7 client's realm, 8 client, 9 realm, 10 service
- * Every value is read inside a cursor that ends where its parent says it does, so a length that lies cannot lead outside. */
+ * Every value is read inside a cursor that ends where its parent says it does, so a length that lies cannot lead
+ * outside. */
 #include "sensor/kerberos.h"
 
 #include "common/cursor.h"
@@ -108,7 +109,8 @@ static void read_etypes(struct nj_cursor field, struct nj_kerberos *kerberos)
 	}
 }
 
-/* A client that has proved already in the request that it knows the secret. Its type stands in field 1 of each element. */
+/* A client that has proved already in the request that it knows the secret. Its type stands in field 1 of each element.
+ */
 static bool proves_itself(struct nj_cursor field)
 {
 	struct nj_cursor list = der_expect(field, DER_SEQUENCE), element, value;
@@ -117,7 +119,8 @@ static bool proves_itself(struct nj_cursor field)
 		element = tag == DER_SEQUENCE ? element : nj_cursor_make(element.end, 0);
 		while (next_field(&element, &number, &value)) {
 			int32_t type = number == 1 ? read_integer(value) : 0;
-			if (type == PREAUTH_TIMESTAMP || type == PREAUTH_CERTIFICATE || type == PREAUTH_FAST || type == PREAUTH_CHALLENGE)
+			if (type == PREAUTH_TIMESTAMP || type == PREAUTH_CERTIFICATE || type == PREAUTH_FAST ||
+			    type == PREAUTH_CHALLENGE)
 				return true;
 		}
 	}

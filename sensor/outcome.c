@@ -1,6 +1,6 @@
-/* The states of RFC 9293 matter little to a passive listener: what it needs is whether the server agreed (SYN+ACK, or the
- * client's word for it), whether data followed, and who ended it how. Captures lose packets and taps see one side, so every
- * conclusion is drawn from the weakest packet that allows it. */
+/* The states of RFC 9293 matter little to a passive listener: what it needs is whether the server agreed (SYN+ACK, or
+ * the client's word for it), whether data followed, and who ended it how. Captures lose packets and taps see one side,
+ * so every conclusion is drawn from the weakest packet that allows it. */
 #include "sensor/outcome.h"
 
 #define WELL_KNOWN_PORTS 1024

@@ -1,7 +1,8 @@
 /* RFC 4253: 4.2 identification, 6 packets, 7.1 the offer (KEXINIT):
  *   length 4, padding length 1, 20, cookie 16, ten name lists (length 4, names), ...
- * The lists are key exchange, host key, encryption to server and to client, MAC to server and to client, compression to server and to client,
- * languages. A fingerprint takes the first and, of each pair, the one of the sender's own direction. */
+ * The lists are key exchange, host key, encryption to server and to client, MAC to server and to client, compression to
+ * server and to client, languages. A fingerprint takes the first and, of each pair, the one of the sender's own
+ * direction. */
 #include "sensor/ssh.h"
 
 #include "common/cursor.h"
@@ -89,7 +90,8 @@ static enum nj_parse read_offer(struct nj_cursor c, bool from_client, struct nj_
 		return NJ_PARSE_NO;
 	unsigned side = from_client ? 0 : 1;
 	const struct nj_bytes semicolon = {";", 1};
-	const struct nj_bytes parts[] = {list[0], semicolon, list[2 + side], semicolon, list[4 + side], semicolon, list[6 + side]};
+	const struct nj_bytes parts[] = {list[0],        semicolon, list[2 + side], semicolon,
+					 list[4 + side], semicolon, list[6 + side]};
 	uint8_t digest[NJ_MD5_BYTES];
 	nj_md5(parts, sizeof parts / sizeof parts[0], digest);
 	nj_hex(digest, sizeof digest, ssh->hassh);

@@ -1,5 +1,6 @@
-/* A buffer is a window over the stream that begins at the first byte not consumed: *ready* bytes without a hole, and behind
- * them up to NJ_STREAM_HELD_MAX pieces, as offsets. Consuming moves the rest to the front; that is rare and at most 16 kB. */
+/* A buffer is a window over the stream that begins at the first byte not consumed: *ready* bytes without a hole, and
+ * behind them up to NJ_STREAM_HELD_MAX pieces, as offsets. Consuming moves the rest to the front; that is rare and at
+ * most 16 kB. */
 #include "sensor/stream.h"
 
 #include <assert.h>

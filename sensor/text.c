@@ -1,5 +1,5 @@
-/* A hash table of chains over a fixed array of entries; free entries form a chain of their own, and those never used need
- * not even be touched. 272 bytes a name, one look-up of about 20 ns. */
+/* A hash table of chains over a fixed array of entries; free entries form a chain of their own, and those never used
+ * need not even be touched. 272 bytes a name, one look-up of about 20 ns. */
 #include "sensor/text.h"
 
 #include <assert.h>

@@ -1,8 +1,10 @@
-/* RFC 8446 4.1.2 and 5.1, RFC 6066 3 (server name), RFC 7301 (ALPN). The outer structure must hold to the last byte, or it is no hello; what
- * stands inside one extension may be broken without spoiling the rest, because servers skip what they do not understand and so must we.
+/* RFC 8446 4.1.2 and 5.1, RFC 6066 3 (server name), RFC 7301 (ALPN). The outer structure must hold to the last byte, or
+ * it is no hello; what stands inside one extension may be broken without spoiling the rest, because servers skip what
+ * they do not understand and so must we.
  *
- * In practice a hello lies in one record and is read where it is. Only one that spans records is joined in a buffer on the stack first:
- * such hellos exist, some made to hide the server name from readers who look at the first record alone. */
+ * In practice a hello lies in one record and is read where it is. Only one that spans records is joined in a buffer on
+ * the stack first: such hellos exist, some made to hide the server name from readers who look at the first record
+ * alone. */
 #include "sensor/tls.h"
 
 #include "common/cursor.h"
@@ -19,7 +21,8 @@ enum {
 	EXTENSION_ESNI = 0xffce, /* its forerunner */
 };
 
-/* A handshake message of the wanted type starts here: NO as soon as a byte says otherwise, DONE when its head is complete. */
+/* A handshake message of the wanted type starts here: NO as soon as a byte says otherwise, DONE when its head is
+ * complete. */
 static enum nj_parse message_head(const uint8_t *data, size_t size, uint8_t type, size_t *ret_message_size)
 {
 	if (size >= 1 && data[0] != type)
@@ -49,7 +52,8 @@ static enum nj_parse record_head(const uint8_t *data, size_t size, size_t *ret_r
 }
 
 /* Joins handshake records into *joined* until a whole message of *type* is there. */
-static enum nj_parse join_records(const uint8_t *data, size_t size, uint8_t type, uint8_t *joined, size_t *ret_message_size)
+static enum nj_parse join_records(const uint8_t *data, size_t size, uint8_t type, uint8_t *joined,
+				  size_t *ret_message_size)
 {
 	size_t have = 0, want = MESSAGE_HEAD_BYTES;
 	while (have < want) {
@@ -298,15 +302,16 @@ enum nj_parse nj_tls_server_hello_message(const uint8_t *data, size_t size, stru
 	return verdict == NJ_PARSE_DONE ? read_server_hello(body, ret_hello) : verdict;
 }
 
-/* length with the top bit set (2), 1, version, lengths of ciphers, session and challenge (2 each), ciphers of three bytes. Only a cipher with a leading
- * zero is one of TLS; the others are SSL 2.0's own and left out. */
+/* length with the top bit set (2), 1, version, lengths of ciphers, session and challenge (2 each), ciphers of three
+ * bytes. Only a cipher with a leading zero is one of TLS; the others are SSL 2.0's own and left out. */
 static enum nj_parse read_v2_client_hello(const uint8_t *data, size_t size, struct nj_client_hello *hello)
 {
 	struct nj_cursor c = nj_cursor_make(data, size);
 	size_t message_size = nj_cursor_u16(&c) & 0x7fff;
 	uint8_t type = nj_cursor_u8(&c);
 	uint16_t version = nj_cursor_u16(&c);
-	if ((size >= 3 && type != MESSAGE_CLIENT_HELLO) || (size >= 5 && version != 0x0002 && (version < 0x0300 || version > 0x0304)))
+	if ((size >= 3 && type != MESSAGE_CLIENT_HELLO) ||
+	    (size >= 5 && version != 0x0002 && (version < 0x0300 || version > 0x0304)))
 		return NJ_PARSE_NO;
 	uint16_t ciphers_bytes = nj_cursor_u16(&c);
 	uint16_t session_bytes = nj_cursor_u16(&c);
@@ -345,8 +350,8 @@ enum nj_parse nj_tls_client_hello(const uint8_t *data, size_t size, struct nj_cl
 	return verdict == NJ_PARSE_DONE ? nj_tls_client_hello_message(joined, message_size, ret_hello) : verdict;
 }
 
-/* A server that does not know the name it was asked for may warn of it before its hello. Steps over such alerts; MORE while the bytes at hand may
- * still become one. */
+/* A server that does not know the name it was asked for may warn of it before its hello. Steps over such alerts; MORE
+ * while the bytes at hand may still become one. */
 static enum nj_parse skip_warnings(const uint8_t **data, size_t *size)
 {
 	static const uint8_t warning[6] = {21, 3, 0 /* any version */, 0, 2, 1};

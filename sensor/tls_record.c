@@ -1,13 +1,15 @@
-/* RFC 8446 5.1: a record is type (1), version (2), length (2), then that many bytes. The tracker knows how many bytes are left of the current record and
- * skips them unseen, so a packet in the middle of a download costs one subtraction.
+/* RFC 8446 5.1: a record is type (1), version (2), length (2), then that many bytes. The tracker knows how many bytes
+ * are left of the current record and skips them unseen, so a packet in the middle of a download costs one subtraction.
  *
- * A search accepts an application record (23, 3, 0..4, a length within the bound) at any offset; where the header behind it is at hand
- * too, that must be one as well. In random bytes a false start comes once in 2^26 bytes or so, and ends at the first header that is none.
+ * A search accepts an application record (23, 3, 0..4, a length within the bound) at any offset; where the header
+ * behind it is at hand too, that must be one as well. In random bytes a false start comes once in 2^26 bytes or so, and
+ * ends at the first header that is none.
  *
- * A request is made of what the records' sizes tell. Left out: a first client record of 53 or 69 bytes, which is the Finished message of TLS 1.3
- * (4 + hash of 32 or 48 + 17) in the clothes of data; and small records, which steer HTTP/2 and neither ask nor answer: without that, each
- * WINDOW_UPDATE of a server in the middle of an upload would make the rest of it a new request. What the server sends before the first
- * request (its encrypted handshake, its settings) has no request to belong to. */
+ * A request is made of what the records' sizes tell. Left out: a first client record of 53 or 69 bytes, which is the
+ * Finished message of TLS 1.3 (4 + hash of 32 or 48 + 17) in the clothes of data; and small records, which steer HTTP/2
+ * and neither ask nor answer: without that, each WINDOW_UPDATE of a server in the middle of an upload would make the
+ * rest of it a new request. What the server sends before the first request (its encrypted handshake, its settings) has
+ * no request to belong to. */
 #include "sensor/tls_record.h"
 
 #include <string.h>
@@ -60,7 +62,8 @@ static bool take_head(struct nj_tls_record *record, struct nj_tls_piece *piece, 
 }
 
 /* In step: the header of the next record. False with the piece used up, or with the step lost. */
-static bool next_in_step(struct nj_tls_record *record, struct nj_tls_piece *piece, uint8_t *ret_type, uint32_t *ret_size)
+static bool next_in_step(struct nj_tls_record *record, struct nj_tls_piece *piece, uint8_t *ret_type,
+			 uint32_t *ret_size)
 {
 	uint32_t skip = record->left_bytes < piece->wire_bytes ? record->left_bytes : piece->wire_bytes;
 	record->left_bytes -= skip;
@@ -90,7 +93,8 @@ static bool starts_record(const uint8_t *data, size_t size)
 	return size < next + HEAD_BYTES || is_head(data + next);
 }
 
-/* Searching: moves the piece to the next place that looks like a record. A header cut by the end of a piece is missed. */
+/* Searching: moves the piece to the next place that looks like a record. A header cut by the end of a piece is missed.
+ */
 static bool find_record(struct nj_tls_record *record, struct nj_tls_piece *piece)
 {
 	const uint8_t *at = piece->data, *end = piece->captured_bytes > 0 ? at + piece->captured_bytes : at;
@@ -215,7 +219,8 @@ static bool is_finished_message(bool from_client, bool first, uint32_t size)
 	return from_client && first && (size == FINISHED_SHA256_BYTES || size == FINISHED_SHA384_BYTES);
 }
 
-static void application_record(struct nj_tls_track *track, bool from_client, uint64_t t_ns, uint32_t size, const struct nj_tls_sink *sink)
+static void application_record(struct nj_tls_track *track, bool from_client, uint64_t t_ns, uint32_t size,
+			       const struct nj_tls_sink *sink)
 {
 	struct nj_tls_record *record = &track->record[from_client ? 0 : 1];
 	bool first = !record->started;
@@ -230,8 +235,8 @@ static void application_record(struct nj_tls_track *track, bool from_client, uin
 		server_record(track, t_ns, size);
 }
 
-void nj_tls_track_push(struct nj_tls_track *track, bool from_client, uint64_t t_ns, const uint8_t *data, uint32_t captured_bytes,
-		       uint32_t wire_bytes, const struct nj_tls_sink *sink)
+void nj_tls_track_push(struct nj_tls_track *track, bool from_client, uint64_t t_ns, const uint8_t *data,
+		       uint32_t captured_bytes, uint32_t wire_bytes, const struct nj_tls_sink *sink)
 {
 	assert(captured_bytes <= wire_bytes);
 	struct nj_tls_piece piece = {.data = data, .captured_bytes = captured_bytes, .wire_bytes = wire_bytes};

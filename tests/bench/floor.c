@@ -1,6 +1,7 @@
-/* The floor no sensor on libpcap and nDPI can go below, measured on a capture file: stage 0 reads; stage 1 adds a plain Ethernet/IPv4 decode and a flow
- * table of one probe a packet; stage 2 adds nDPI on the first payload packets of each flow (10 TCP, 6 other), freed once known. It keeps no window,
- * computes no feature and answers no question: what `nightjar replay` takes beyond it is the price of those.
+/* The floor no sensor on libpcap and nDPI can go below, measured on a capture file: stage 0 reads; stage 1 adds a plain
+ * Ethernet/IPv4 decode and a flow table of one probe a packet; stage 2 adds nDPI on the first payload packets of each
+ * flow (10 TCP, 6 other), freed once known. It keeps no window, computes no feature and answers no question: what
+ * `nightjar replay` takes beyond it is the price of those.
  *
  * usage: floor STAGE FILE   prints one line: stage, packets, flows, labelled flows, seconds of CPU. */
 #include <ndpi_api.h>
@@ -63,7 +64,8 @@ static int decode(const uint8_t *frame, uint32_t bytes, struct view *ret_view)
 	if (t.low_addr > t.high_addr || (t.low_addr == t.high_addr && t.low_port > t.high_port)) {
 		t = (struct tuple){t.high_addr, t.low_addr, t.high_port, t.low_port, t.protocol};
 	}
-	*ret_view = (struct view){t, ip, total < left ? total : left, total > header + transport ? total - header - transport : 0};
+	*ret_view = (struct view){t, ip, total < left ? total : left,
+				  total > header + transport ? total - header - transport : 0};
 	return 1;
 }
 
@@ -81,13 +83,14 @@ static struct slot *find(const struct tuple *t)
 			return slot;
 		}
 		const struct tuple *s = &slot->tuple;
-		if (s->low_addr == t->low_addr && s->high_addr == t->high_addr && s->low_port == t->low_port && s->high_port == t->high_port &&
-		    s->protocol == t->protocol)
+		if (s->low_addr == t->low_addr && s->high_addr == t->high_addr && s->low_port == t->low_port &&
+		    s->high_port == t->high_port && s->protocol == t->protocol)
 			return slot;
 	}
 }
 
-static void classify(struct ndpi_detection_module_struct *module, struct slot *slot, const struct view *view, uint64_t t_ms)
+static void classify(struct ndpi_detection_module_struct *module, struct slot *slot, const struct view *view,
+		     uint64_t t_ms)
 {
 	int by_payload = view->tuple.protocol == 6 || view->tuple.protocol == 17;
 	if (slot->known || (by_payload && view->payload_bytes == 0))
@@ -95,9 +98,11 @@ static void classify(struct ndpi_detection_module_struct *module, struct slot *s
 	if (slot->ndpi == NULL)
 		slot->ndpi = ndpi_flow_malloc(SIZEOF_FLOW_STRUCT), memset(slot->ndpi, 0, SIZEOF_FLOW_STRUCT);
 #if NDPI_MAJOR < 4 || (NDPI_MAJOR == 4 && NDPI_MINOR < 4)
-	ndpi_protocol label = ndpi_detection_process_packet(module, slot->ndpi, view->ip, (uint16_t)view->ip_bytes, t_ms);
+	ndpi_protocol label =
+		ndpi_detection_process_packet(module, slot->ndpi, view->ip, (uint16_t)view->ip_bytes, t_ms);
 #else
-	ndpi_protocol label = ndpi_detection_process_packet(module, slot->ndpi, view->ip, (uint16_t)view->ip_bytes, t_ms, NULL);
+	ndpi_protocol label =
+		ndpi_detection_process_packet(module, slot->ndpi, view->ip, (uint16_t)view->ip_bytes, t_ms, NULL);
 #endif
 	if (label.app_protocol == 0 && ++slot->shown < (view->tuple.protocol == 6 ? 10 : 6))
 		return;
@@ -143,9 +148,10 @@ int main(int argc, char **argv)
 		slot->packets++;
 		slot->bytes += header->len;
 		if (stage > 1)
-			classify(module, slot, &view, (uint64_t)header->ts.tv_sec * 1000 + (uint64_t)header->ts.tv_usec / 1000);
+			classify(module, slot, &view,
+				 (uint64_t)header->ts.tv_sec * 1000 + (uint64_t)header->ts.tv_usec / 1000);
 	}
-	printf("stage %d: %lu packets, %lu flows, %lu labelled, %.3f s CPU\n", stage, (unsigned long)packets, (unsigned long)flows,
-	       (unsigned long)labelled, (double)clock() / CLOCKS_PER_SEC);
+	printf("stage %d: %lu packets, %lu flows, %lu labelled, %.3f s CPU\n", stage, (unsigned long)packets,
+	       (unsigned long)flows, (unsigned long)labelled, (double)clock() / CLOCKS_PER_SEC);
 	return 0;
 }

@@ -1,5 +1,5 @@
-/* A datagram as QUIC: every packet in it is opened as a client's and as a server's Initial with keys of its own connection id, and
- * the bytes are walked as frames too, since no fuzzer forges a tag. */
+/* A datagram as QUIC: every packet in it is opened as a client's and as a server's Initial with keys of its own
+ * connection id, and the bytes are walked as frames too, since no fuzzer forges a tag. */
 #include "sensor/quic.h"
 #include "sensor/tls.h"
 

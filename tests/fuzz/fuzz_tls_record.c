@@ -1,5 +1,6 @@
-/* The input is a script: direction (bit 7) and kind (bits 5 and 6), a length, and that many bytes of stream. Kinds: 0 a piece; 1 a hole, its length the first
- * byte of the content; 2 the end of a request; 3 a piece of which half was captured. */
+/* The input is a script: direction (bit 7) and kind (bits 5 and 6), a length, and that many bytes of stream. Kinds: 0 a
+ * piece; 1 a hole, its length the first byte of the content; 2 the end of a request; 3 a piece of which half was
+ * captured. */
 #include "sensor/tls_record.h"
 
 #include <string.h>

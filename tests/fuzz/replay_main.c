@@ -1,5 +1,6 @@
-/* Replays a fuzz target's corpus in the ordinary test run: every file of the folder named on the command line is handed to
- * LLVMFuzzerTestOneInput once, whole and cut short at every power of two, so that each saved input also tests truncation. */
+/* Replays a fuzz target's corpus in the ordinary test run: every file of the folder named on the command line is handed
+ * to LLVMFuzzerTestOneInput once, whole and cut short at every power of two, so that each saved input also tests
+ * truncation. */
 #include <dirent.h>
 #include <limits.h>
 #include <stdint.h>

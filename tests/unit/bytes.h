@@ -1,5 +1,5 @@
-/* For tests of parsers: a message built field by field, copies of exact size so that the address sanitizer sees a read past the end, and a seeded
- * source of damage. */
+/* For tests of parsers: a message built field by field, copies of exact size so that the address sanitizer sees a read
+ * past the end, and a seeded source of damage. */
 #ifndef NJ_TESTS_UNIT_BYTES_H
 #define NJ_TESTS_UNIT_BYTES_H
 

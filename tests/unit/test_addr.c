@@ -1,12 +1,13 @@
-/* Addresses, segments and networks: text forms are compared with what inet_pton and RFC 5952 say, parsers with hostile text, prefixes with
- * a bit-by-bit check. */
+/* Addresses, segments and networks: text forms are compared with what inet_pton and RFC 5952 say, parsers with hostile
+ * text, prefixes with a bit-by-bit check. */
 #include "common/addr.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <cmocka.h>
 #include <stdlib.h>
+
+#include <cmocka.h>
 
 static struct nj_addr parsed(const char *text)
 {
@@ -18,7 +19,8 @@ static struct nj_addr parsed(const char *text)
 static void test_text_returns_what_was_parsed(void **state)
 {
 	(void)state;
-	static const char *const texts[] = {"10.20.1.5", "0.0.0.0", "255.255.255.255", "::", "::1", "2001:db8::1", "fe80::1:2:3:4"};
+	static const char *const texts[] = {
+		"10.20.1.5", "0.0.0.0", "255.255.255.255", "::", "::1", "2001:db8::1", "fe80::1:2:3:4"};
 	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
 		char text[NJ_ADDR_TEXT_MAX];
 		struct nj_addr addr = parsed(texts[i]);
@@ -29,7 +31,9 @@ static void test_text_returns_what_was_parsed(void **state)
 static void test_hostile_text_is_refused_and_leaves_the_result(void **state)
 {
 	(void)state;
-	static const char *const texts[] = {"", " ", "10.20.1", "10.20.1.256", "10.20.1.5 ", "::g", "1:2:3:4:5:6:7:8:9", "10.20.1.5/24", "localhost"};
+	static const char *const texts[] = {"",           " ",   "10.20.1",           "10.20.1.256",
+					    "10.20.1.5 ", "::g", "1:2:3:4:5:6:7:8:9", "10.20.1.5/24",
+					    "localhost"};
 	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
 		struct nj_addr addr = {{7}}, before = addr;
 		assert_false(nj_addr_parse(texts[i], &addr));
@@ -43,9 +47,10 @@ static void test_multicast_and_unspecified(void **state)
 	static const struct {
 		const char *text;
 		bool multicast, unspecified;
-	} cases[] = {{"224.0.0.1", true, false},  {"239.255.255.250", true, false}, {"255.255.255.255", true, false},
-		     {"223.255.255.255", false, false}, {"240.0.0.1", false, false},      {"ff02::1", true, false},
-		     {"fe80::1", false, false},   {"0.0.0.0", false, true},         {"::", false, true}};
+	} cases[] = {
+		{"224.0.0.1", true, false},        {"239.255.255.250", true, false}, {"255.255.255.255", true, false},
+		{"223.255.255.255", false, false}, {"240.0.0.1", false, false},      {"ff02::1", true, false},
+		{"fe80::1", false, false},         {"0.0.0.0", false, true},         {"::", false, true}};
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		struct nj_addr addr = parsed(cases[i].text);
 		assert_int_equal(nj_addr_is_multicast(&addr), cases[i].multicast);
@@ -56,14 +61,16 @@ static void test_multicast_and_unspecified(void **state)
 static void test_segments(void **state)
 {
 	(void)state;
-	static const char *const texts[] = {"", "vlan:7", "vlan:4095", "qinq:3.7", "qinq:4095.4095", "vni:5000", "vni:16777215"};
+	static const char *const texts[] = {"",         "vlan:7",      "vlan:4095", "qinq:3.7", "qinq:4095.4095",
+					    "vni:5000", "vni:16777215"};
 	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
 		char text[NJ_SEGMENT_TEXT_MAX];
 		nj_segment segment = 1;
 		assert_true(nj_segment_parse(texts[i], &segment));
 		assert_string_equal(nj_segment_text(segment, text), texts[i]);
 	}
-	static const char *const bad[] = {"vlan:", "vlan:4096", "vlan:-1", "vlan:7x", "qinq:3", "qinq:3.", "qinq:3.4096", "vni:16777216", "lan:1", " "};
+	static const char *const bad[] = {"vlan:",   "vlan:4096",   "vlan:-1",      "vlan:7x", "qinq:3",
+					  "qinq:3.", "qinq:3.4096", "vni:16777216", "lan:1",   " "};
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
 		nj_segment segment = 1;
 		assert_false(nj_segment_parse(bad[i], &segment));
@@ -107,7 +114,8 @@ static void test_network_text(void **state)
 		assert_true(nj_network_parse(texts[i], &network));
 		assert_string_equal(nj_network_text(&network, text), texts[i]);
 	}
-	static const char *const bad[] = {"10.0.0.1/8", "10.0.0.0/33", "::/129", "10.0.0.0/", "10.0.0.0/8/8", "10.0.0.0/-1", "/8"};
+	static const char *const bad[] = {"10.0.0.1/8",   "10.0.0.0/33", "::/129", "10.0.0.0/",
+					  "10.0.0.0/8/8", "10.0.0.0/-1", "/8"};
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
 		struct nj_network network;
 		assert_false(nj_network_parse(bad[i], &network));

@@ -1,4 +1,5 @@
-/* Messages built field by field; names at every bound; pointers that loop, point forwards or lie; every truncation; seeded damage. */
+/* Messages built field by field; names at every bound; pointers that loop, point forwards or lie; every truncation;
+ * seeded damage. */
 #include "sensor/dns.h"
 #include "tests/unit/bytes.h"
 
@@ -10,7 +11,8 @@
 
 static struct nj_dns dns;
 
-static void put_head(struct bytes *b, uint16_t flags, uint16_t questions, uint16_t answers, uint16_t authorities, uint16_t additionals)
+static void put_head(struct bytes *b, uint16_t flags, uint16_t questions, uint16_t answers, uint16_t authorities,
+		     uint16_t additionals)
 {
 	b->n = 0;
 	put_number(b, 0x1234, 2);
@@ -168,7 +170,13 @@ static void bytes_that_need_escapes(void **state)
 	(void)state;
 	static struct bytes b;
 	put_head(&b, 0, 1, 0, 0, 0);
-	put_bytes(&b, "\x08" "a.b\\ \x00\x7f\xff" "\x01" "~" "\0", 9 + 2 + 1);
+	put_bytes(&b,
+		  "\x08"
+		  "a.b\\ \x00\x7f\xff"
+		  "\x01"
+		  "~"
+		  "\0",
+		  9 + 2 + 1);
 	put_number(&b, 0x00010001, 4);
 	assert_int_equal(parse(&b), NJ_PARSE_DONE);
 	assert_string_equal(dns.questions[0].name, "a\\.b\\\\\\032\\000\\127\\255.~");
@@ -234,15 +242,25 @@ static void pointers_that_lie_are_refused(void **state)
 		const char *name;
 		size_t size;
 	} names[] = {
-		{"\xc0\x0c", 2},              /* at itself */
-		{"\x01" "a\xc0\x0c", 4},      /* at its own start */
-		{"\x01" "a\xc0\x0e", 4},      /* at the pointer */
-		{"\xc0\x0e\xc0\x0c", 4},      /* forwards, and back */
-		{"\xff\xff", 2},              /* beyond the end */
-		{"\x40" "abc", 4},            /* label kinds that never came into use */
-		{"\x80" "abc", 4},
-		{"\xc0", 1},                  /* cut */
-		{"\x05" "ab", 3},
+		{"\xc0\x0c", 2}, /* at itself */
+		{"\x01"
+		 "a\xc0\x0c",
+		 4}, /* at its own start */
+		{"\x01"
+		 "a\xc0\x0e",
+		 4},                     /* at the pointer */
+		{"\xc0\x0e\xc0\x0c", 4}, /* forwards, and back */
+		{"\xff\xff", 2},         /* beyond the end */
+		{"\x40"
+		 "abc",
+		 4}, /* label kinds that never came into use */
+		{"\x80"
+		 "abc",
+		 4},
+		{"\xc0", 1}, /* cut */
+		{"\x05"
+		 "ab",
+		 3},
 	};
 	static struct bytes b;
 	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
@@ -308,7 +326,8 @@ static void messages_of_a_stream(void **state)
 static void types_that_carry_free_data(void **state)
 {
 	(void)state;
-	static const uint16_t yes[] = {5, 10, 15, 16, 33, 255, 65280, 65399, 65535}, no[] = {0, 1, 2, 6, 12, 28, 41, 64, 65, 256};
+	static const uint16_t yes[] = {5, 10, 15, 16, 33, 255, 65280, 65399, 65535},
+			      no[] = {0, 1, 2, 6, 12, 28, 41, 64, 65, 256};
 	for (size_t i = 0; i < sizeof yes / sizeof yes[0]; i++)
 		assert_true(nj_dns_type_is_free_text(yes[i]));
 	for (size_t i = 0; i < sizeof no / sizeof no[0]; i++)

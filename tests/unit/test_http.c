@@ -23,8 +23,9 @@ static enum nj_parse parse(const char *text)
 	return parse_n(text, strlen(text));
 }
 
-static const char sample[] = "POST /v1/messages?a=b HTTP/1.1\r\nhOST:  api.example.org:8080 \r\nUser-Agent: curl/7.88.1\r\n"
-			     "Host: second\r\nContent-Length: 3\r\n\r\nabc";
+static const char sample[] =
+	"POST /v1/messages?a=b HTTP/1.1\r\nhOST:  api.example.org:8080 \r\nUser-Agent: curl/7.88.1\r\n"
+	"Host: second\r\nContent-Length: 3\r\n\r\nabc";
 
 static void a_request(void **state)
 {
@@ -107,8 +108,17 @@ static void other_protocols_are_refused(void **state)
 {
 	(void)state;
 	static const char *const openings[] = {
-		"\x16\x03\x01", " GET", "GET\r\n", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "OPTIONS rtsp://a RTSP/1.0\r\n", "EHLO mail.example\r\n",
-		"ABCDEFGHIJKLMNOPQRSTUVWXYZ /", "GET / HTTP/1.x\r\n", "GET\r\n / HTTP/1.1\r\n", "SSH-2.0-OpenSSH_9.2p1\r\n", "A HTTP/1.1\r\n",
+		"\x16\x03\x01",
+		" GET",
+		"GET\r\n",
+		"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+		"OPTIONS rtsp://a RTSP/1.0\r\n",
+		"EHLO mail.example\r\n",
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZ /",
+		"GET / HTTP/1.x\r\n",
+		"GET\r\n / HTTP/1.1\r\n",
+		"SSH-2.0-OpenSSH_9.2p1\r\n",
+		"A HTTP/1.1\r\n",
 	};
 	for (size_t i = 0; i < sizeof openings / sizeof openings[0]; i++)
 		assert_int_equal(parse(openings[i]), NJ_PARSE_NO);

@@ -96,8 +96,16 @@ static void ends_of_the_protocol_name(void **state)
 		size_t size;
 		const char *text;
 	} names[] = {
-		{"http/1.1", 8, "h1"}, {"h2", 2, "h2"}, {"x", 1, "xx"}, {"", 0, "00"}, {"\xab", 1, "ab"}, {"\xab\xcd", 2, "ad"},
-		{"\x30\xab", 2, "3b"}, {"\x30\x31\xab\xcd", 4, "3d"}, {"\x30\xab\xcd\x31", 4, "01"}, {"-", 1, "2d"},
+		{"http/1.1", 8, "h1"},
+		{"h2", 2, "h2"},
+		{"x", 1, "xx"},
+		{"", 0, "00"},
+		{"\xab", 1, "ab"},
+		{"\xab\xcd", 2, "ad"},
+		{"\x30\xab", 2, "3b"},
+		{"\x30\x31\xab\xcd", 4, "3d"},
+		{"\x30\xab\xcd\x31", 4, "01"},
+		{"-", 1, "2d"},
 	};
 	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
 		set_alpn(names[i].name, names[i].size);

@@ -1,4 +1,5 @@
-/* Messages encoded by a little DER writer of the test's own; lengths in short and long form; every truncation; seeded damage. */
+/* Messages encoded by a little DER writer of the test's own; lengths in short and long form; every truncation; seeded
+ * damage. */
 #include "sensor/kerberos.h"
 #include "tests/unit/bytes.h"
 
@@ -263,7 +264,8 @@ static void what_is_no_kerberos(void **state)
 		{"GET /", 5},
 	};
 	for (size_t i = 0; i < sizeof inputs / sizeof inputs[0]; i++)
-		assert_int_equal(nj_kerberos_datagram((const uint8_t *)inputs[i].data, inputs[i].size, &kerberos), NJ_PARSE_NO);
+		assert_int_equal(nj_kerberos_datagram((const uint8_t *)inputs[i].data, inputs[i].size, &kerberos),
+				 NJ_PARSE_NO);
 }
 
 static void long_names_are_cut_and_made_printable(void **state)
@@ -274,7 +276,8 @@ static void long_names_are_cut_and_made_printable(void **state)
 	memset(name, 'n', 120);
 	name[0] = '\x07';
 	b.n = 0;
-	size_t message = der_open(&b, 0x7e), fields = der_open(&b, 0x30), field = der_open(&b, 0xa8), sequence = der_open(&b, 0x30);
+	size_t message = der_open(&b, 0x7e), fields = der_open(&b, 0x30), field = der_open(&b, 0xa8),
+	       sequence = der_open(&b, 0x30);
 	size_t strings = der_open(&b, 0xa1), list = der_open(&b, 0x30);
 	for (unsigned i = 0; i < 5; i++)
 		der_string(&b, name);

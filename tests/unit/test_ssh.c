@@ -1,4 +1,5 @@
-/* Openings built byte by byte; the expected fingerprints were computed apart, from the definition: MD5 of the four lists joined by ';'. */
+/* Openings built byte by byte; the expected fingerprints were computed apart, from the definition: MD5 of the four
+ * lists joined by ';'. */
 #include "sensor/ssh.h"
 #include "tests/unit/bytes.h"
 
@@ -11,8 +12,16 @@
 static struct nj_ssh ssh;
 
 static const char *const lists[10] = {
-	"curve25519-sha256,ext-info-c", "ssh-ed25519", "aes128-ctr", "aes256-gcm@openssh.com", "hmac-sha1", "hmac-sha2-256",
-	"none", "zlib@openssh.com,none", "", "",
+	"curve25519-sha256,ext-info-c",
+	"ssh-ed25519",
+	"aes128-ctr",
+	"aes256-gcm@openssh.com",
+	"hmac-sha1",
+	"hmac-sha2-256",
+	"none",
+	"zlib@openssh.com,none",
+	"",
+	"",
 };
 /* printf %s 'curve25519-sha256,ext-info-c;aes128-ctr;hmac-sha1;none' | md5sum */
 static const char client_hassh[] = "da396fb0f249e33d7f418c7b68338e69";
@@ -87,7 +96,8 @@ static void endless_greetings_are_refused(void **state)
 	static struct bytes b;
 	b.n = 0;
 	for (unsigned i = 0; i < 50; i++)
-		put_text(&b, "one more line of a greeting that goes on and on and on and on and on and on and on and on and on\r\n");
+		put_text(&b, "one more line of a greeting that goes on and on and on and on and on and on and on and "
+			     "on and on\r\n");
 	assert_int_equal(parse(&b, 1000, false), NJ_PARSE_MORE);
 	assert_int_equal(parse(&b, b.n, false), NJ_PARSE_NO);
 	b.n = 0;

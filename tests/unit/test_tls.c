@@ -1,4 +1,5 @@
-/* Hellos built byte by byte, so that each field's expected value is known; every truncation, every split into records, and seeded damage. */
+/* Hellos built byte by byte, so that each field's expected value is known; every truncation, every split into records,
+ * and seeded damage. */
 #include "sensor/tls.h"
 #include "tests/unit/bytes.h"
 
@@ -39,7 +40,8 @@ static void put_alpn(struct bytes *b, const char *const *names, size_t n)
 }
 
 /* Up to and including the length of the extensions; close *ret_body (3) and *ret_extensions (2). */
-static void open_client_hello(struct bytes *b, const uint16_t *ciphers, size_t ciphers_n, size_t *ret_body, size_t *ret_extensions)
+static void open_client_hello(struct bytes *b, const uint16_t *ciphers, size_t ciphers_n, size_t *ret_body,
+			      size_t *ret_extensions)
 {
 	b->n = 0;
 	put_number(b, 1, 1);
@@ -222,8 +224,9 @@ static void other_protocols_are_refused_at_once(void **state)
 {
 	(void)state;
 	static const char *const openings[] = {
-		"GET / HTTP/1.1\r\n", "SSH-2.0-x\r\n", "\x15\x03\x03", "\x16\x02", "\x16\x03\x05", "\x16\x03\x01\xff",
-		"\x17\x03\x03", "\x80\x2e\x02", "\x80\x2e\x01\x04\x01", "\x80\x2e\x01\x03\x05",
+		"GET / HTTP/1.1\r\n",   "SSH-2.0-x\r\n",        "\x15\x03\x03", "\x16\x02",
+		"\x16\x03\x05",         "\x16\x03\x01\xff",     "\x17\x03\x03", "\x80\x2e\x02",
+		"\x80\x2e\x01\x04\x01", "\x80\x2e\x01\x03\x05",
 	};
 	for (size_t i = 0; i < sizeof openings / sizeof openings[0]; i++) {
 		size_t n = strlen(openings[i]);

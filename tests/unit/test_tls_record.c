@@ -1,5 +1,5 @@
-/* Streams of records whose boundaries are known, cut into pieces at every offset; holes; captures cut short; and conversations whose
- * requests were counted by hand. */
+/* Streams of records whose boundaries are known, cut into pieces at every offset; holes; captures cut short; and
+ * conversations whose requests were counted by hand. */
 #include "sensor/tls_record.h"
 #include "tests/unit/bytes.h"
 
@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#define MS 1000000ull
+#define MS      1000000ull
 #define LOG_MAX 256
 
 static struct {
@@ -73,7 +73,8 @@ static void pieces_of_every_size(void **state)
 	}
 }
 
-/* With only the first bytes of each piece captured, every record whose header was captured is seen; one step is never taken for another. */
+/* With only the first bytes of each piece captured, every record whose header was captured is seen; one step is never
+ * taken for another. */
 static void a_capture_cut_short(void **state)
 {
 	(void)state;
@@ -173,7 +174,8 @@ static void what_is_no_header(void **state)
 {
 	(void)state;
 	static const uint8_t heads[][5] = {
-		{19, 3, 3, 0, 9}, {25, 3, 3, 0, 9}, {23, 2, 3, 0, 9}, {23, 3, 5, 0, 9}, {23, 3, 3, 0, 0}, {23, 3, 3, 0x41, 0x01},
+		{19, 3, 3, 0, 9}, {25, 3, 3, 0, 9}, {23, 2, 3, 0, 9},
+		{23, 3, 5, 0, 9}, {23, 3, 3, 0, 0}, {23, 3, 3, 0x41, 0x01},
 	};
 	for (size_t i = 0; i < sizeof heads / sizeof heads[0]; i++) {
 		struct nj_tls_record record = {0};
@@ -224,15 +226,16 @@ static void converse(struct nj_tls_track *track, const struct step *steps, size_
 	for (size_t i = 0; i < n; i++) {
 		b.n = 0;
 		put_record(&b, 23, steps[i].size);
-		nj_tls_track_push(track, steps[i].from == 'c', steps[i].t_ms * MS, b.at, (uint32_t)b.n, (uint32_t)b.n, &sink);
+		nj_tls_track_push(track, steps[i].from == 'c', steps[i].t_ms * MS, b.at, (uint32_t)b.n, (uint32_t)b.n,
+				  &sink);
 	}
 	nj_tls_track_finish(track, &sink);
 }
 
-#define CONVERSE(track, ...)                                                                                                   \
-	do {                                                                                                                   \
-		const struct step steps[] = {__VA_ARGS__};                                                                     \
-		converse(track, steps, sizeof steps / sizeof steps[0]);                                                        \
+#define CONVERSE(track, ...)                                                                                           \
+	do {                                                                                                           \
+		const struct step steps[] = {__VA_ARGS__};                                                             \
+		converse(track, steps, sizeof steps / sizeof steps[0]);                                                \
 	} while (0)
 
 static void requests_and_their_answers(void **state)
@@ -240,8 +243,8 @@ static void requests_and_their_answers(void **state)
 	(void)state;
 	struct nj_tls_track track;
 	nj_tls_track_init(&track, false);
-	CONVERSE(&track, {1, 's', 500}, {2, 'c', 69}, {2, 'c', 300}, {100, 'c', 200}, {150, 's', 1000}, {160, 's', 24}, {400, 'c', 90},
-		 {401, 's', 80}, {402, 'c', 91}, {403, 's', 81});
+	CONVERSE(&track, {1, 's', 500}, {2, 'c', 69}, {2, 'c', 300}, {100, 'c', 200}, {150, 's', 1000}, {160, 's', 24},
+		 {400, 'c', 90}, {401, 's', 80}, {402, 'c', 91}, {403, 's', 81});
 	assert_int_equal(log_.began, 3);
 	assert_int_equal(log_.ended, 3);
 	assert_int_equal(log_.records, 9); /* the Finished message is no data */
@@ -278,8 +281,8 @@ static void steering_is_not_counted(void **state)
 	(void)state;
 	struct nj_tls_track track;
 	nj_tls_track_init(&track, false);
-	CONVERSE(&track, {0, 'c', 30}, {1, 'c', 16401}, {20, 's', 30}, {21, 'c', 16401}, {40, 's', 30}, {41, 'c', 16401}, {90, 's', 200},
-		 {91, 'c', 30}, {95, 's', 300});
+	CONVERSE(&track, {0, 'c', 30}, {1, 'c', 16401}, {20, 's', 30}, {21, 'c', 16401}, {40, 's', 30},
+		 {41, 'c', 16401}, {90, 's', 200}, {91, 'c', 30}, {95, 's', 300});
 	assert_int_equal(log_.began, 1);
 	assert_int_equal(log_.ended, 1);
 	assert_int_equal(log_.request[0].request_bytes, 3 * 16401);
