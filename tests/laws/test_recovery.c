@@ -496,6 +496,7 @@ static int set_up(void **state)
 	seed = text != NULL ? strtoull(text, NULL, 10) : 1;
 	assert_int_equal(nj_inventory_new(&inventory), 0);
 	home = *nj_inventory_home(inventory);
+	nj_inventory_free(&inventory);
 	if (mkdtemp(folder) != NULL)
 		return 0;
 	strcpy(folder, "/tmp/nj_recovery_XXXXXX");
