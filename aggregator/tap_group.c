@@ -71,15 +71,6 @@ static const char *common_label(const struct seen_contact *seen, uint32_t n)
 	return fullest;
 }
 
-static bool names_better_flow(const struct nj_contact *a, const struct nj_contact *b)
-{
-	if ((a->flow_port != 0) != (b->flow_port != 0))
-		return a->flow_port != 0;
-	if (a->flow_bytes != b->flow_bytes)
-		return a->flow_bytes > b->flow_bytes;
-	return a->flow_port < b->flow_port;
-}
-
 /* The bursts of the sensor that saw most of them. */
 static void take_bursts(struct nj_contact *into, const struct nj_contact *from)
 {
@@ -98,11 +89,7 @@ static void unite_contact(struct nj_contact *into, const struct nj_contact *from
 {
 	uint64_t theirs = (uint64_t)from->answered + from->refused + from->unanswered + from->reset;
 	*outcomes = LARGER(*outcomes, theirs);
-	if (names_better_flow(from, into)) {
-		into->flow_port = from->flow_port;
-		into->flow_bytes = from->flow_bytes;
-	}
-	into->external |= from->external;
+	nj_contact_join(into, from);
 	into->opened = LARGER(into->opened, from->opened);
 	into->answered = LARGER(into->answered, from->answered);
 	into->refused = LARGER(into->refused, from->refused);
@@ -113,14 +100,7 @@ static void unite_contact(struct nj_contact *into, const struct nj_contact *from
 	into->packets_in = LARGER(into->packets_in, from->packets_in);
 	into->bytes_out = LARGER(into->bytes_out, from->bytes_out);
 	into->bytes_in = LARGER(into->bytes_in, from->bytes_in);
-	into->began |= from->began;
-	into->ended |= from->ended;
-	if (into->first_ns == 0 || (from->first_ns != 0 && from->first_ns < into->first_ns))
-		into->first_ns = from->first_ns;
-	into->last_ns = LARGER(into->last_ns, from->last_ns);
 	take_bursts(into, from);
-	if (from->name[0] != '\0' && (into->name[0] == '\0' || strcmp(from->name, into->name) < 0))
-		memcpy(into->name, from->name, sizeof into->name);
 }
 
 static bool is_one_way(const struct nj_contact *c)
@@ -187,29 +167,12 @@ static void unite_domain(void *to, const void *other)
 {
 	struct nj_domain *into = to;
 	const struct nj_domain *from = other;
-	uint64_t merged[2 * NJ_DNS_SAMPLE_MAX];
-	uint8_t i = 0, j = 0, n = 0;
-	while (i < into->sample_n || j < from->sample_n) {
-		bool mine = j == from->sample_n || (i < into->sample_n && into->sample[i] <= from->sample[j]);
-		uint64_t next = mine ? into->sample[i++] : from->sample[j++];
-		if (n == 0 || merged[n - 1] != next)
-			merged[n++] = next;
-	}
-	into->sample_n = n < NJ_DNS_SAMPLE_MAX ? n : NJ_DNS_SAMPLE_MAX;
-	memcpy(into->sample, merged, into->sample_n * sizeof *merged);
+	nj_domain_join(into, from);
 	into->queries = LARGER(into->queries, from->queries);
 	into->nxdomain = LARGER(into->nxdomain, from->nxdomain);
 	into->free_text = LARGER(into->free_text, from->free_text);
 	into->name_bytes = LARGER(into->name_bytes, from->name_bytes);
 	into->answer_bytes = LARGER(into->answer_bytes, from->answer_bytes);
-}
-
-static bool is_earlier(const struct nj_client *a, const struct nj_client *b)
-{
-	if (a->first_ns != b->first_ns)
-		return a->first_ns != 0 && (b->first_ns == 0 || a->first_ns < b->first_ns);
-	int order = nj_addr_compare(&a->peer, &b->peer);
-	return order != 0 ? order < 0 : a->port < b->port;
 }
 
 static void unite_client(void *to, const void *other)
@@ -218,11 +181,7 @@ static void unite_client(void *to, const void *other)
 	const struct nj_client *from = other;
 	into->flows = LARGER(into->flows, from->flows);
 	into->bytes_out = LARGER(into->bytes_out, from->bytes_out);
-	if (is_earlier(from, into)) {
-		into->first_ns = from->first_ns;
-		into->peer = from->peer;
-		into->port = from->port;
-	}
+	nj_client_join(into, from);
 }
 
 /* One sensor's account of it as a whole: its members belong together. */

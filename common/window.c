@@ -146,15 +146,27 @@ static bool names_better_flow(const struct nj_contact *a, const struct nj_contac
 	return a->flow_port < b->flow_port;
 }
 
-static void add_contact(void *to, const void *other)
+/* Everything of a contact that is not a count. */
+void nj_contact_join(struct nj_contact *into, const struct nj_contact *from)
 {
-	struct nj_contact *into = to;
-	const struct nj_contact *from = other;
 	if (names_better_flow(from, into)) {
 		into->flow_port = from->flow_port;
 		into->flow_bytes = from->flow_bytes;
 	}
 	into->external |= from->external;
+	into->began |= from->began;
+	into->ended |= from->ended;
+	into->first_ns = min_time(into->first_ns, from->first_ns);
+	into->last_ns = max_u64(into->last_ns, from->last_ns);
+	if (from->name[0] != '\0' && (into->name[0] == '\0' || strcmp(from->name, into->name) < 0))
+		memcpy(into->name, from->name, sizeof into->name);
+}
+
+static void add_contact(void *to, const void *other)
+{
+	struct nj_contact *into = to;
+	const struct nj_contact *from = other;
+	nj_contact_join(into, from);
 	into->opened = sum_u32(into->opened, from->opened);
 	into->answered = sum_u32(into->answered, from->answered);
 	into->refused = sum_u32(into->refused, from->refused);
@@ -165,28 +177,27 @@ static void add_contact(void *to, const void *other)
 	into->packets_in = sum_u64(into->packets_in, from->packets_in);
 	into->bytes_out = sum_u64(into->bytes_out, from->bytes_out);
 	into->bytes_in = sum_u64(into->bytes_in, from->bytes_in);
-	into->began |= from->began;
-	into->ended |= from->ended;
-	into->first_ns = min_time(into->first_ns, from->first_ns);
-	into->last_ns = max_u64(into->last_ns, from->last_ns);
 	add_bursts(into, from);
-	if (from->name[0] != '\0' && (into->name[0] == '\0' || strcmp(from->name, into->name) < 0))
-		memcpy(into->name, from->name, sizeof into->name);
+}
+
+void nj_domain_join(struct nj_domain *into, const struct nj_domain *from)
+{
+	uint64_t merged[NJ_DNS_SAMPLE_MAX] = {0};
+	into->sample_n = merge_smallest(into->sample, into->sample_n, from->sample, from->sample_n, NJ_DNS_SAMPLE_MAX,
+					true, merged);
+	memcpy(into->sample, merged, sizeof merged);
 }
 
 static void add_domain(void *to, const void *other)
 {
 	struct nj_domain *into = to;
 	const struct nj_domain *from = other;
-	uint64_t merged[NJ_DNS_SAMPLE_MAX] = {0};
+	nj_domain_join(into, from);
 	into->queries = sum_u32(into->queries, from->queries);
 	into->nxdomain = sum_u32(into->nxdomain, from->nxdomain);
 	into->free_text = sum_u32(into->free_text, from->free_text);
 	into->name_bytes = sum_u64(into->name_bytes, from->name_bytes);
 	into->answer_bytes = sum_u64(into->answer_bytes, from->answer_bytes);
-	into->sample_n = merge_smallest(into->sample, into->sample_n, from->sample, from->sample_n, NJ_DNS_SAMPLE_MAX,
-					true, merged);
-	memcpy(into->sample, merged, sizeof merged);
 }
 
 /* The earliest flow; ties: the smallest peer, then port. */
@@ -198,17 +209,22 @@ static bool is_earlier(const struct nj_client *a, const struct nj_client *b)
 	return order != 0 ? order < 0 : a->port < b->port;
 }
 
+void nj_client_join(struct nj_client *into, const struct nj_client *from)
+{
+	if (!is_earlier(from, into))
+		return;
+	into->first_ns = from->first_ns;
+	into->peer = from->peer;
+	into->port = from->port;
+}
+
 static void add_client(void *to, const void *other)
 {
 	struct nj_client *into = to;
 	const struct nj_client *from = other;
+	nj_client_join(into, from);
 	into->flows = sum_u32(into->flows, from->flows);
 	into->bytes_out = sum_u64(into->bytes_out, from->bytes_out);
-	if (is_earlier(from, into)) {
-		into->first_ns = from->first_ns;
-		into->peer = from->peer;
-		into->port = from->port;
-	}
 }
 
 static void add_exchange(void *into, const void *from)

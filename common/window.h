@@ -127,6 +127,12 @@ int nj_contact_compare(const struct nj_contact *a, const struct nj_contact *b);
 int nj_domain_compare(const struct nj_domain *a, const struct nj_domain *b);
 int nj_client_compare(const struct nj_client *a, const struct nj_client *b);
 
+/* What of two elements with equal keys is no count, whichever way their counts are then joined: a contact's named flow,
+ * sides, times and name; a domain's sample; a client's earliest flow. They commute. */
+void nj_contact_join(struct nj_contact *into, const struct nj_contact *from);
+void nj_domain_join(struct nj_domain *into, const struct nj_domain *from);
+void nj_client_join(struct nj_client *into, const struct nj_client *from);
+
 /* What a copy of the window takes of an arena. */
 size_t nj_window_memory_bytes(const struct nj_window *window);
 
